@@ -1,0 +1,81 @@
+import type { Failure } from "../../protocol/failure.ts";
+import type { JobState } from "../../protocol/stream.ts";
+import type { BackupSummary, JobKind, Snapshot } from "../../protocol/wire.ts";
+
+/**
+ * What a relay tells the database. Each is idempotent: `factNo` orders the writes of a job, `no` those of a host's
+ * presence, snapshots have their own key. Never an increment (PROTOCOL section 8).
+ */
+export type Fact = JobFact | PresenceFact | SnapshotFact | SnapshotsListedFact | AppliedFact | LockedFact;
+
+/** The whole job as the relay knows it, at one state change. */
+export interface JobFact {
+  fact: "job";
+  jobId: string;
+  factNo: number;
+  kind: JobKind;
+  state: JobState;
+  source: "asked" | "schedule";
+  repositoryId: string | null;
+  scheduleId: string | null;
+  createdAtMs: number;
+  /** Agent's clock. */
+  startedAtMs: number | null;
+  finishedAtMs: number | null;
+  /** Relay's clock, when the state changed. */
+  receivedAtMs: number;
+  warnings: number;
+  failure: Failure | null;
+  lastError: string | null;
+  summary: BackupSummary | null;
+  resticVersion: string | null;
+}
+
+export interface PresenceFact {
+  fact: "presence";
+  /** Grows with every transition of this host. */
+  no: number;
+  online: boolean;
+  atMs: number;
+  /** Present on the transition to online: what the hello said. */
+  about: null | {
+    agentVersion: string;
+    resticVersion: string;
+    os: string;
+    arch: string;
+    machineFacts: Record<string, string>;
+    clockSkewMs: number;
+    scheduleVersion: number;
+    configVersion: number;
+  };
+}
+
+/** `no` orders it among presence facts, with which it shares the counter. */
+export interface LockedFact {
+  fact: "locked";
+  no: number;
+  locked: boolean;
+  atMs: number;
+  why: string;
+}
+
+export interface SnapshotFact {
+  fact: "snapshot";
+  repositoryId: string;
+  snapshot: Snapshot;
+  atMs: number;
+}
+
+export interface SnapshotsListedFact {
+  fact: "snapshotsListed";
+  repositoryId: string;
+  fromMs: number;
+  toMs: number;
+  ids: string[];
+}
+
+export interface AppliedFact {
+  fact: "applied";
+  what: "schedule" | "config";
+  version: number;
+}

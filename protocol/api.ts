@@ -1,0 +1,339 @@
+import * as v from "valibot";
+import { FAILURE_CODES, failureSchema } from "./failure.ts";
+import { repositoryEnv, repositoryPassword } from "./repository.ts";
+import {
+  count,
+  displayName,
+  excludes,
+  hostPaths,
+  key32,
+  signature64,
+  snapshotId,
+  tags,
+  text,
+  timeMs,
+  uuid,
+} from "./scalars.ts";
+import { JOB_STATES } from "./stream.ts";
+import { backupSummarySchema, JOB_KINDS } from "./wire.ts";
+
+/**
+ * Resources of the HTTP API under /api. Request bodies are strict: an unknown field is refused by name. All times are
+ * integer ms UTC, all sizes bytes. Pages are keyset pages: `next` is an opaque cursor, absent on the last page.
+ */
+
+export const ROLES = ["admin", "operator", "viewer"] as const;
+export type Role = (typeof ROLES)[number];
+export const roleSchema = v.picklist(ROLES);
+
+/** RFC 9457 problem details, with our code. */
+export const problemSchema = v.object({
+  type: v.string(),
+  title: v.string(),
+  status: v.number(),
+  code: v.picklist(FAILURE_CODES),
+  detail: v.string(),
+  requestId: v.string(),
+  /** For request.invalid: which field, as a dotted path, and what is wrong with it. */
+  errors: v.optional(v.array(v.object({ field: v.string(), message: v.string() }))),
+  retryAfterMs: v.optional(v.number()),
+});
+export type Problem = v.InferOutput<typeof problemSchema>;
+
+export function pageOf<S extends v.GenericSchema>(item: S) {
+  return v.object({ items: v.array(item), next: v.optional(v.string()) });
+}
+export interface Page<T> {
+  items: T[];
+  next?: string;
+}
+
+/** Query strings are text: this turns `limit` into 1..200, 50 when absent. */
+export const limitQuery = v.optional(
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,3}$/, "must be a number from 1 to 200"),
+    v.transform(Number),
+    v.minValue(1),
+    v.maxValue(200),
+  ),
+  "50",
+);
+export const cursorQuery = v.optional(v.pipe(v.string(), v.maxLength(512)));
+
+// ---- who is asking ------------------------------------------------------------------------------------------------
+
+export const username = v.pipe(
+  v.string(),
+  v.trim(),
+  v.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "use 1 to 63 lower-case letters, digits, dots, dashes or underscores"),
+);
+/** New passwords: length is what counts (NIST SP 800-63B). NFC-normalised before hashing. */
+export const newPassword = v.pipe(
+  v.string(),
+  v.minLength(12, "use at least 12 characters"),
+  v.maxLength(256, "use at most 256 characters"),
+);
+const givenPassword = v.pipe(v.string(), v.minLength(1, "must not be empty"), v.maxLength(1024));
+
+/** GET /api/status, anonymous. */
+export const statusSchema = v.object({
+  setupNeeded: v.boolean(),
+  /** False over plain HTTP away from loopback: the sign-in page says why and how to put TLS in front. */
+  signInPossible: v.boolean(),
+  version: v.string(),
+});
+export type StatusResource = v.InferOutput<typeof statusSchema>;
+
+export const bootstrapBody = v.strictObject({
+  token: v.pipe(v.string(), v.maxLength(128)),
+  username,
+  password: newPassword,
+});
+export const loginBody = v.strictObject({ username: v.pipe(v.string(), v.maxLength(128)), password: givenPassword });
+
+export const userSchema = v.object({ id: uuid, username: v.string(), role: roleSchema });
+export type UserResource = v.InferOutput<typeof userSchema>;
+/** GET /api/me, and the answer of bootstrap and login. */
+export const meSchema = v.object({ user: userSchema, actions: v.array(v.string()) });
+export type MeResource = v.InferOutput<typeof meSchema>;
+
+/** POST /api/grants: what a browser socket needs, good for 60 s. */
+export const grantAnswer = v.object({ grant: v.string(), expiresAtMs: timeMs });
+
+export const tokenSchema = v.object({
+  id: uuid,
+  name: v.string(),
+  role: roleSchema,
+  createdAtMs: timeMs,
+  expiresAtMs: v.optional(timeMs),
+  lastUsedAtMs: v.optional(timeMs),
+});
+export type TokenResource = v.InferOutput<typeof tokenSchema>;
+export const createTokenBody = v.strictObject({
+  name: displayName,
+  role: roleSchema,
+  expiresInDays: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(3650))),
+});
+/** The secret is shown this once. */
+export const createdTokenSchema = v.object({ token: tokenSchema, secret: v.string() });
+
+// ---- hosts --------------------------------------------------------------------------------------------------------
+
+/** DESIGN section 3; `new` is a host that has never been backed up. */
+export const HOST_STATUSES = ["failing", "late", "warnings", "offline", "new", "protected"] as const;
+export type HostStatus = (typeof HOST_STATUSES)[number];
+
+export const latestJobSchema = v.object({
+  id: uuid,
+  kind: v.picklist(JOB_KINDS),
+  state: v.picklist(JOB_STATES),
+  createdAtMs: timeMs,
+});
+
+export const hostSchema = v.object({
+  id: uuid,
+  name: v.string(),
+  /** The host name fixed at enrolment; restic's snapshots carry it. */
+  hostname: v.string(),
+  tags: v.array(v.string()),
+  status: v.picklist(HOST_STATUSES),
+  online: v.boolean(),
+  locked: v.boolean(),
+  lastSeenAtMs: v.optional(timeMs),
+  os: v.string(),
+  arch: v.string(),
+  agentVersion: v.string(),
+  resticVersion: v.string(),
+  clockSkewMs: v.optional(v.pipe(v.number(), v.integer())),
+  createdAtMs: timeMs,
+  lastBackupAtMs: v.optional(timeMs),
+  lastBackupOutcome: v.optional(v.picklist(["succeeded", "warnings", "failed", "cancelled"])),
+  lastBackupDurationMs: v.optional(count),
+  lastBackupAddedBytes: v.optional(count),
+  lastGoodBackupAtMs: v.optional(timeMs),
+  sizeBytes: v.optional(count),
+  snapshotCount: count,
+  latestJob: v.optional(latestJobSchema),
+});
+export type HostResource = v.InferOutput<typeof hostSchema>;
+
+export const repositorySchema = v.object({
+  id: uuid,
+  address: v.string(),
+  createRepository: v.boolean(),
+  hasPassword: v.boolean(),
+  /** Which environment keys are set; never their values. */
+  envKeys: v.array(v.string()),
+  credentialVersion: count,
+  updatedAtMs: timeMs,
+});
+export type RepositoryResource = v.InferOutput<typeof repositorySchema>;
+
+export const hostScheduleSchema = v.object({
+  id: uuid,
+  name: v.string(),
+  repositoryId: uuid,
+  kind: v.literal("backup"),
+  manual: v.literal(true),
+  enabled: v.boolean(),
+  paths: v.array(v.string()),
+  excludes: v.array(v.string()),
+  tags: v.array(v.string()),
+});
+export type ScheduleResource = v.InferOutput<typeof hostScheduleSchema>;
+
+/** GET /api/hosts/:id: the host with what belongs to it. */
+export const hostDetailSchema = v.object({
+  ...hostSchema.entries,
+  repositories: v.array(repositorySchema),
+  schedules: v.array(hostScheduleSchema),
+  scheduleVersion: count,
+  appliedScheduleVersion: count,
+  configVersion: count,
+  appliedConfigVersion: count,
+});
+export type HostDetail = v.InferOutput<typeof hostDetailSchema>;
+
+export const patchHostBody = v.strictObject({ name: v.optional(displayName), tags: v.optional(tags) });
+/** DELETE /api/hosts/:id: the name typed by the operator must equal the host's. */
+export const deleteHostBody = v.strictObject({ confirmName: v.pipe(v.string(), v.maxLength(256)) });
+
+export const fleetSummarySchema = v.object({
+  total: count,
+  protected: count,
+  atRisk: count,
+  offline: count,
+  new: count,
+  /** 24 buckets, oldest first, each one hour. */
+  hours: v.array(v.object({ hourMs: timeMs, succeeded: count, failed: count })),
+});
+export type FleetSummary = v.InferOutput<typeof fleetSummarySchema>;
+
+// ---- enrolment ----------------------------------------------------------------------------------------------------
+
+export const repositoryInput = v.strictObject({
+  address: v.pipe(v.string(), v.trim(), v.minLength(1, "must not be empty"), v.maxLength(2048)),
+  password: repositoryPassword,
+  env: v.optional(repositoryEnv, {}),
+  /** Make the repository at the first backup when there is none. */
+  createRepository: v.boolean(),
+});
+export const createEnrollmentBody = v.strictObject({
+  hostName: displayName,
+  tags: v.optional(tags, []),
+  repository: repositoryInput,
+  paths: hostPaths,
+  excludes: v.optional(excludes, []),
+});
+export const enrollmentTokenSchema = v.object({
+  id: uuid,
+  hostName: v.string(),
+  address: v.string(),
+  paths: v.array(v.string()),
+  state: v.picklist(["waiting", "used", "expired", "revoked"]),
+  createdAtMs: timeMs,
+  expiresAtMs: timeMs,
+  hostId: v.optional(uuid),
+  /** When install.sh was first fetched with this token's id; tells the waiting panel that the script ran. */
+  createdBy: v.string(),
+});
+export type EnrollmentTokenResource = v.InferOutput<typeof enrollmentTokenSchema>;
+export const createdEnrollmentSchema = v.object({
+  enrollment: enrollmentTokenSchema,
+  /** Shown this once. */
+  token: v.string(),
+  /** The line to paste: two parts, so that the token is in no argv. */
+  installCommand: v.string(),
+});
+
+export const enrollBody = v.strictObject({
+  token: v.pipe(v.string(), v.maxLength(128)),
+  signKey: key32,
+  sealKey: key32,
+  /** Ed25519 signature over enrollProof(token, signKey, sealKey). */
+  proof: signature64,
+  hostname: v.pipe(text, v.minLength(1)),
+  os: text,
+  arch: text,
+  agentVersion: text,
+  resticVersion: text,
+  machineFacts: v.record(text, text),
+});
+export type EnrollBody = v.InferOutput<typeof enrollBody>;
+export const enrolledSchema = v.object({ hostId: uuid, name: v.string(), bearer: v.string(), serverTimeMs: timeMs });
+export type Enrolled = v.InferOutput<typeof enrolledSchema>;
+
+/** PUT /api/hosts/:id/repo-credentials. Without a password the stored one stays; env is replaced whole when given. */
+export const putCredentialsBody = v.strictObject({
+  repositoryId: uuid,
+  address: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(2048))),
+  password: v.optional(repositoryPassword),
+  env: v.optional(repositoryEnv),
+  createRepository: v.optional(v.boolean()),
+});
+
+// ---- jobs ---------------------------------------------------------------------------------------------------------
+
+export const jobSchema = v.object({
+  id: uuid,
+  hostId: uuid,
+  hostName: v.string(),
+  kind: v.picklist(JOB_KINDS),
+  state: v.picklist(JOB_STATES),
+  source: v.picklist(["asked", "schedule"]),
+  scheduleId: v.optional(uuid),
+  scheduleName: v.optional(v.string()),
+  repositoryId: v.optional(uuid),
+  askedBy: v.optional(v.string()),
+  cancelAskedAtMs: v.optional(timeMs),
+  cancelAskedBy: v.optional(v.string()),
+  createdAtMs: timeMs,
+  /** The agent's clock. */
+  startedAtMs: v.optional(timeMs),
+  finishedAtMs: v.optional(timeMs),
+  /** The server's clock when the verdict came. */
+  receivedAtMs: v.optional(timeMs),
+  warnings: count,
+  failure: v.optional(failureSchema),
+  lastError: v.optional(v.string()),
+  summary: v.optional(backupSummarySchema),
+  resticVersion: v.optional(v.string()),
+});
+export type JobResource = v.InferOutput<typeof jobSchema>;
+
+/** POST /api/hosts/:id/jobs. A backup without scheduleId runs the only enabled manual schedule, else 409. */
+export const createJobBody = v.variant("kind", [
+  v.strictObject({ kind: v.literal("backup"), scheduleId: v.optional(uuid), verbose: v.optional(v.boolean(), false) }),
+  v.strictObject({ kind: v.literal("init"), repositoryId: v.optional(uuid) }),
+  v.strictObject({ kind: v.literal("snapshots"), repositoryId: v.optional(uuid) }),
+]);
+
+export const snapshotResourceSchema = v.object({
+  id: snapshotId,
+  repositoryId: uuid,
+  hostId: v.optional(uuid),
+  timeMs,
+  firstSeenAtMs: timeMs,
+  hostname: v.string(),
+  username: v.optional(v.string()),
+  paths: v.array(v.string()),
+  tags: v.array(v.string()),
+  parent: v.optional(snapshotId),
+  summary: v.optional(backupSummarySchema),
+});
+export type SnapshotResource = v.InferOutput<typeof snapshotResourceSchema>;
+
+export const auditSchema = v.object({
+  id: uuid,
+  atMs: timeMs,
+  actor: v.string(),
+  actorKind: v.picklist(["user", "token", "agent", "server"]),
+  action: v.string(),
+  targetKind: v.string(),
+  targetId: v.string(),
+  targetName: v.string(),
+  address: v.string(),
+  detail: v.record(v.string(), v.unknown()),
+});
+export type AuditResource = v.InferOutput<typeof auditSchema>;

@@ -1,0 +1,377 @@
+import * as v from "valibot";
+import { failureSchema, FAILURE_CODES } from "./failure.ts";
+import { MAX_FRAME_BYTES, MAX_JOBS_IN_HELLO, MAX_LINE_BYTES, MAX_RECORDS_PER_FRAME, MAX_SCHEDULES } from "./limits.ts";
+import {
+  base64url,
+  count,
+  excludes,
+  hostPaths,
+  key32,
+  signature64,
+  snapshotId,
+  tags,
+  text,
+  timeMs,
+  uuid,
+} from "./scalars.ts";
+import { envelopeSchema } from "./sealed.ts";
+
+/**
+ * The agent link (docs/protocol.md): one union per direction, one parse and one encode each way. Unknown fields of a
+ * known message are dropped, so that a newer peer can add one; unknown types are values of their own.
+ */
+
+export const JOB_KINDS = ["backup", "init", "snapshots"] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
+
+/** Steps of a running job, in the order they can come. */
+export const JOB_PHASES = ["prepare", "init", "scan", "upload", "list"] as const;
+export type JobPhase = (typeof JOB_PHASES)[number];
+
+export const OUTCOMES = ["succeeded", "failed", "cancelled"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+// ---- what a job is asked to do ------------------------------------------------------------------------------------
+
+export const backupSpecSchema = v.object({
+  kind: v.literal("backup"),
+  repositoryId: uuid,
+  scheduleId: uuid,
+  paths: hostPaths,
+  excludes,
+  tags,
+  /** Make the repository when it is missing (the operator ticked "create it"). */
+  createRepository: v.boolean(),
+  /** Name every new and changed file in the log (restic's -v). */
+  verbose: v.boolean(),
+});
+export const initSpecSchema = v.object({ kind: v.literal("init"), repositoryId: uuid });
+export const snapshotsSpecSchema = v.object({ kind: v.literal("snapshots"), repositoryId: uuid });
+export const jobSpecSchema = v.variant("kind", [backupSpecSchema, initSpecSchema, snapshotsSpecSchema]);
+export type JobSpec = v.InferOutput<typeof jobSpecSchema>;
+export type BackupSpec = v.InferOutput<typeof backupSpecSchema>;
+
+// ---- records of a job's stream ------------------------------------------------------------------------------------
+
+/** What restic says of a finished backup; all sizes in bytes, absent in restic's output means 0. */
+export const backupSummarySchema = v.object({
+  snapshotId: v.optional(snapshotId),
+  filesNew: count,
+  filesChanged: count,
+  filesUnmodified: count,
+  totalFiles: count,
+  totalBytes: count,
+  addedBytes: count,
+  /** Bytes added after compression; restic 0.17 and newer. */
+  addedPackedBytes: v.optional(count),
+  durationMs: count,
+});
+export type BackupSummary = v.InferOutput<typeof backupSummarySchema>;
+
+export const snapshotSchema = v.object({
+  id: snapshotId,
+  timeMs,
+  hostname: text,
+  username: v.optional(text),
+  paths: v.pipe(v.array(text), v.maxLength(1000)),
+  tags: v.pipe(v.array(text), v.maxLength(1000)),
+  parent: v.optional(snapshotId),
+  summary: v.optional(backupSummarySchema),
+});
+export type Snapshot = v.InferOutput<typeof snapshotSchema>;
+
+export const recordSchema = v.variant("type", [
+  v.object({
+    type: v.literal("accepted"),
+    atMs: timeMs,
+    kind: v.picklist(JOB_KINDS),
+    source: v.picklist(["asked", "schedule"]),
+    repositoryId: v.optional(uuid),
+    scheduleId: v.optional(uuid),
+    nominalMs: v.optional(timeMs),
+    scheduleVersion: v.optional(count),
+  }),
+  v.object({ type: v.literal("started"), atMs: timeMs }),
+  v.object({ type: v.literal("phased"), atMs: timeMs, phase: v.picklist(JOB_PHASES) }),
+  v.object({
+    type: v.literal("logged"),
+    atMs: timeMs,
+    stream: v.picklist(["restic", "agent"]),
+    level: v.optional(v.picklist(["warning", "error"])),
+    text: v.pipe(v.string(), v.maxLength(MAX_LINE_BYTES)),
+  }),
+  v.object({ type: v.literal("dropped"), atMs: timeMs, lines: count }),
+  v.object({ type: v.literal("snapshot"), atMs: timeMs, repositoryId: uuid, snapshot: snapshotSchema }),
+  /** All snapshots of the repository whose time lies in [fromMs, toMs]: what the server has beyond them is gone. */
+  v.object({
+    type: v.literal("listed"),
+    atMs: timeMs,
+    repositoryId: uuid,
+    fromMs: timeMs,
+    toMs: timeMs,
+    ids: v.pipe(v.array(snapshotId), v.maxLength(2000)),
+  }),
+  v.object({
+    type: v.literal("finished"),
+    atMs: timeMs,
+    outcome: v.picklist(OUTCOMES),
+    /** How many things went wrong without failing the job (restic exit 3). */
+    warnings: v.optional(count),
+    failure: v.optional(failureSchema),
+    /** restic's own last error line, redacted. */
+    lastError: v.optional(text),
+    summary: v.optional(backupSummarySchema),
+    resticVersion: v.optional(text),
+  }),
+]);
+export type JobRecord = v.InferOutput<typeof recordSchema>;
+
+/** Facts change what the server knows; lines, marks and phases are only shown. */
+export function isFact(record: JobRecord): boolean {
+  return record.type !== "logged" && record.type !== "dropped" && record.type !== "phased";
+}
+
+export const progressSchema = v.object({
+  phase: v.picklist(JOB_PHASES),
+  /** 0..1; absent while the total is still unknown. */
+  percent: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  bytes: count,
+  totalBytes: v.optional(count),
+  files: count,
+  totalFiles: v.optional(count),
+  errors: v.optional(count),
+  currentFiles: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(1024))), v.maxLength(4))),
+  etaMs: v.optional(count),
+});
+export type Progress = v.InferOutput<typeof progressSchema>;
+
+// ---- server -> agent ----------------------------------------------------------------------------------------------
+
+export const scheduleSchema = v.object({
+  id: uuid,
+  name: text,
+  repositoryId: uuid,
+  kind: v.literal("backup"),
+  /** Manual schedules have no cron: they run only when asked. */
+  manual: v.literal(true),
+  enabled: v.boolean(),
+  paths: hostPaths,
+  excludes,
+  tags,
+});
+export type WireSchedule = v.InferOutput<typeof scheduleSchema>;
+
+export const wireRepositorySchema = v.object({
+  repositoryId: uuid,
+  address: text,
+  purpose: v.picklist(["write", "admin", "read"]),
+  /** RepositorySecret, sealed to the host key with sealContext(hostId, repositoryId, version). */
+  sealed: envelopeSchema,
+  version: count,
+  /** A credential lent for one job only. */
+  jobId: v.optional(uuid),
+  notAfterMs: v.optional(timeMs),
+});
+export type WireRepository = v.InferOutput<typeof wireRepositorySchema>;
+
+const serverMessages = [
+  v.object({ type: v.literal("challenge"), nonce: key32, serverTimeMs: timeMs }),
+  v.object({
+    type: v.literal("welcome"),
+    join: count,
+    acked: v.record(uuid, count),
+    scheduleVersion: count,
+    configVersion: count,
+    timeMs,
+  }),
+  v.object({ type: v.literal("ack"), jobId: uuid, seq: count }),
+  v.object({ type: v.literal("job.start"), jobId: uuid, spec: jobSpecSchema, notAfterMs: timeMs }),
+  v.object({ type: v.literal("job.cancel"), jobId: uuid }),
+  v.object({
+    type: v.literal("schedule.set"),
+    version: count,
+    schedules: v.pipe(v.array(scheduleSchema), v.maxLength(MAX_SCHEDULES)),
+  }),
+  v.object({
+    type: v.literal("config.update"),
+    version: count,
+    repositories: v.pipe(v.array(wireRepositorySchema), v.maxLength(200)),
+  }),
+  v.object({
+    type: v.literal("request"),
+    requestId: uuid,
+    kind: text,
+    timeoutMs: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(30_000)),
+  }),
+] as const;
+export const serverMessageSchema = v.variant("type", serverMessages);
+export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
+
+// ---- agent -> server ----------------------------------------------------------------------------------------------
+
+/** Frozen and looser than the rest: a version mismatch must get a precise answer, never a parse failure. */
+export const helloSchema = v.object({
+  type: v.literal("hello"),
+  protocol: v.unknown(),
+  agentVersion: v.optional(v.string()),
+  resticVersion: v.optional(v.string()),
+  os: v.optional(v.string()),
+  arch: v.optional(v.string()),
+  hostname: v.optional(v.string()),
+  machineFacts: v.optional(v.record(v.string(), v.string())),
+  join: v.optional(v.unknown()),
+  signature: v.optional(v.unknown()),
+  scheduleVersion: v.optional(v.unknown()),
+  configVersion: v.optional(v.unknown()),
+  timeMs: v.optional(v.unknown()),
+  jobs: v.optional(v.unknown()),
+});
+
+export const helloJobSchema = v.object({
+  jobId: uuid,
+  state: v.picklist(["queued", "running", "finished"]),
+  /** Last seq the agent has fsynced. */
+  tail: count,
+  /** First seq still in the spool; tail + 1 when the spool is empty. */
+  floor: count,
+});
+export type HelloJob = v.InferOutput<typeof helloJobSchema>;
+
+/** What a hello of this protocol version must hold, checked after the version was. */
+export const helloBodySchema = v.object({
+  type: v.literal("hello"),
+  protocol: v.literal(1),
+  agentVersion: text,
+  /** Empty when no restic was found. */
+  resticVersion: text,
+  os: text,
+  arch: text,
+  hostname: text,
+  machineFacts: v.record(text, text),
+  join: count,
+  signature: signature64,
+  scheduleVersion: count,
+  configVersion: count,
+  timeMs,
+  jobs: v.pipe(v.array(helloJobSchema), v.maxLength(MAX_JOBS_IN_HELLO)),
+});
+export type Hello = v.InferOutput<typeof helloBodySchema>;
+
+const refused = v.pipe(v.array(v.object({ id: uuid, code: v.picklist(FAILURE_CODES) })), v.maxLength(MAX_SCHEDULES));
+
+const agentMessages = [
+  helloBodySchema,
+  v.object({ type: v.literal("joined"), join: count }),
+  v.object({
+    type: v.literal("job.events"),
+    jobId: uuid,
+    first: v.pipe(count, v.minValue(1)),
+    records: v.pipe(v.array(recordSchema), v.minLength(1), v.maxLength(MAX_RECORDS_PER_FRAME)),
+    /** Set only when the spool starts after acked + 1: the server was rolled back. */
+    lost: v.optional(v.literal(true)),
+  }),
+  v.object({ type: v.literal("job.progressed"), jobId: uuid, progress: progressSchema }),
+  v.object({ type: v.literal("schedule.applied"), version: count, refused }),
+  v.object({ type: v.literal("config.applied"), version: count, refused }),
+  v.object({
+    type: v.literal("response"),
+    requestId: uuid,
+    ok: v.boolean(),
+    value: v.optional(base64url),
+    failure: v.optional(failureSchema),
+  }),
+  v.object({ type: v.literal("unsupported"), what: text, jobId: v.optional(uuid) }),
+] as const;
+export const agentMessageSchema = v.variant("type", agentMessages);
+export type AgentMessage = v.InferOutput<typeof agentMessageSchema>;
+
+// ---- frames -------------------------------------------------------------------------------------------------------
+
+export type Parsed<M> =
+  | { kind: "message"; message: M }
+  | { kind: "unknown"; type: string; jobId?: string }
+  | { kind: "hello-mismatch"; protocol: unknown }
+  | { kind: "too-big" }
+  | { kind: "malformed"; why: string };
+
+/** Bytes of `text` in UTF-8, without encoding it. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) bytes += 1;
+    // Each half of a surrogate pair adds one, so that a pair is 4 bytes; other units past 0x7ff add two.
+    if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) bytes += 1;
+  }
+  return bytes;
+}
+
+function tooBig(frame: string): boolean {
+  // A UTF-16 unit is at most 3 bytes of UTF-8, so most frames are decided by their length alone.
+  if (frame.length > MAX_FRAME_BYTES) return true;
+  return frame.length * 3 > MAX_FRAME_BYTES && utf8Length(frame) > MAX_FRAME_BYTES;
+}
+
+function parseFrame<M>(frame: string, schema: v.GenericSchema<unknown, M>, known: ReadonlySet<string>): Parsed<M> {
+  if (tooBig(frame)) return { kind: "too-big" };
+  let value: unknown;
+  try {
+    value = JSON.parse(frame);
+  } catch {
+    return { kind: "malformed", why: "not JSON" };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { kind: "malformed", why: "not an object" };
+  const type: unknown = (value as Record<string, unknown>)["type"];
+  if (typeof type !== "string") return { kind: "malformed", why: "no type" };
+  if (!known.has(type)) {
+    const jobId: unknown = (value as Record<string, unknown>)["jobId"];
+    return {
+      kind: "unknown",
+      type: type.slice(0, 64),
+      ...(typeof jobId === "string" && v.is(uuid, jobId) ? { jobId } : {}),
+    };
+  }
+  if (type === "hello") {
+    const loose = v.safeParse(helloSchema, value);
+    if (!loose.success) return { kind: "malformed", why: "hello" };
+    if (loose.output.protocol !== 1) return { kind: "hello-mismatch", protocol: loose.output.protocol };
+  }
+  const parsed = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true });
+  if (parsed.success) return { kind: "message", message: parsed.output };
+  return {
+    kind: "malformed",
+    why: `${type}: ${v.getDotPath(parsed.issues[0]) ?? "?"}: ${parsed.issues[0].message}`.slice(0, 200),
+  };
+}
+
+const agentTypes: ReadonlySet<string> = new Set(agentMessages.map((m) => m.entries.type.literal));
+const serverTypes: ReadonlySet<string> = new Set(serverMessages.map((m) => m.entries.type.literal));
+
+/** A frame from an agent, checked at the edge once. */
+export function parseAgentFrame(frame: string): Parsed<AgentMessage> {
+  return parseFrame(frame, agentMessageSchema, agentTypes);
+}
+/** A frame from the server, checked at the edge once. */
+export function parseServerFrame(frame: string): Parsed<ServerMessage> {
+  return parseFrame(frame, serverMessageSchema, serverTypes);
+}
+export function encodeAgentMessage(message: AgentMessage): string {
+  return JSON.stringify(message);
+}
+export function encodeServerMessage(message: ServerMessage): string {
+  return JSON.stringify(message);
+}
+
+/** The bytes an agent signs in its hello: `"rm-hello-1" ‖ hostId ‖ nonce ‖ join`, each in UTF-8 and fixed order. */
+export function helloProof(hostId: string, nonce: string, join: number): string {
+  return `rm-hello-1\n${hostId}\n${nonce}\n${join}`;
+}
+/** The bytes an agent signs when it enrols: proves it holds the key it hands over. */
+export function enrollProof(token: string, signKey: string, sealKey: string): string {
+  return `rm-enroll-1\n${token}\n${signKey}\n${sealKey}`;
+}
+/** Associated data of a credential sealed to a host. */
+export function sealContext(hostId: string, repositoryId: string, version: number): string {
+  return `rm-credential-1\n${hostId}\n${repositoryId}\n${version}`;
+}

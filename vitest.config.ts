@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: [
+      "{protocol,core,worker,durable-objects,selfhost,agent,ui,scripts}/**/*.test.ts",
+      "tests/contract/**/*.test.ts",
+    ],
+    exclude: ["tests/workers/**", "tests/e2e/**", "tests/cuts/**"],
+    maxWorkers: 2,
+  },
+});

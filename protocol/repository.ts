@@ -52,7 +52,7 @@ export function parseAddress(address: string): Result<{ backend: Backend; addres
     return ok({ backend: "rest", address });
   }
   if (address.startsWith("s3:")) {
-    const m = /^s3:(?:https?:\/\/)?([^/?#\s@]+)\/([^?#\s]+)$/.exec(address);
+    const m = /^s3:(?:https?:\/\/)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?\/[^/?#\s][^?#\s]*$/.exec(address);
     if (!m)
       return no("An S3 address looks like s3:https://s3.example.net/bucket/host-1, with the keys in their own fields.");
     return ok({ backend: "s3", address });
@@ -60,7 +60,7 @@ export function parseAddress(address: string): Result<{ backend: Backend; addres
   if (/^b2:[a-zA-Z0-9-]+(:[^\s]*)?$/.test(address)) return ok({ backend: "b2", address });
   if (/^azure:[a-z0-9-]+:[^\s]*$/.test(address)) return ok({ backend: "azure", address });
   if (address.startsWith("sftp:")) {
-    const m = /^sftp:(?:\/\/)?(?:([A-Za-z0-9_][^@:/\s]*)@)?([A-Za-z0-9[][^/\s:]*)(?::\d+\/|:|\/)(\S+)$/.exec(address);
+    const m = /^sftp:(?:\/\/)?(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9[][A-Za-z0-9.-]*\]?(?::\d+\/|:|\/)\S+$/.exec(address);
     if (!m) return no("An SFTP address looks like sftp:backup@nas.example.net:/srv/restic/host-1.");
     return ok({ backend: "sftp", address });
   }

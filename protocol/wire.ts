@@ -212,7 +212,7 @@ export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
 /** Frozen and looser than the rest: a version mismatch must get a precise answer, never a parse failure. */
 export const helloSchema = v.object({
   type: v.literal("hello"),
-  protocol: v.unknown(),
+  protocol: v.optional(v.unknown()),
   agentVersion: v.optional(v.string()),
   resticVersion: v.optional(v.string()),
   os: v.optional(v.string()),

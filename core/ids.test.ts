@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { scheduledJobId, uuidv7, type RandomBytes } from "./ids.ts";
+
+const zeros: RandomBytes = (count) => new Uint8Array(count);
+const ones: RandomBytes = (count) => new Uint8Array(count).fill(255);
+
+test("a UUIDv7 carries its millisecond, its version and its variant", () => {
+  // RFC 9562 appendix A.6 gives 017F22E2-79B0-7… for this instant.
+  expect(uuidv7(1645557742000, zeros)).toBe("017f22e2-79b0-7000-8000-000000000000");
+  expect(uuidv7(1645557742000, ones)).toBe("017f22e2-79b0-7fff-bfff-ffffffffffff");
+});
+
+test("later UUIDv7s sort after earlier ones whatever their random part", () => {
+  expect(uuidv7(1000, ones) < uuidv7(1001, zeros)).toBe(true);
+});
+
+test("one fire of a schedule has one id, and any other host, schedule or time has another", () => {
+  const id = scheduledJobId("host-a", "schedule-a", 1_700_000_000_000);
+  expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(scheduledJobId("host-a", "schedule-a", 1_700_000_000_000)).toBe(id);
+  expect(scheduledJobId("host-b", "schedule-a", 1_700_000_000_000)).not.toBe(id);
+  expect(scheduledJobId("host-a", "schedule-b", 1_700_000_000_000)).not.toBe(id);
+  expect(scheduledJobId("host-a", "schedule-a", 1_700_000_060_000)).not.toBe(id);
+});

@@ -25,8 +25,8 @@ export function auditStatement(
   entry: AuditEntry,
   at: { nowMs: number; random: RandomBytes; ifChanged?: boolean },
 ) {
-  const columns = sql`(id, at, actor, actor_kind, actor_id, action, target_kind, target_id, target_name, address, detail)`;
   const values = sql`${uuidv7(at.nowMs, at.random)}, ${at.nowMs}, ${entry.actor}, ${entry.actorKind}, ${entry.actorId}, ${entry.action}, ${entry.targetKind}, ${entry.targetId}, ${entry.targetName ?? ""}, ${entry.address}, ${JSON.stringify(entry.detail ?? {})}`;
   const guard: SQL = at.ifChanged ? sql` WHERE changes() > 0` : sql``;
-  return db.run(sql`INSERT INTO ${auditLog} ${columns} SELECT ${values}${guard}`);
+  // An insert builder, not db.run: drizzle 0.45 cannot bind parameters of a raw statement inside a D1 batch.
+  return db.insert(auditLog).select(sql`SELECT ${values}${guard}`);
 }

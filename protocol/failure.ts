@@ -70,6 +70,8 @@ export const failureSchema = v.object({
   /** Whether the same request may succeed later without a change. */
   retry: v.boolean(),
   detail: v.optional(v.pipe(v.string(), v.maxLength(4096))),
+  /** How long to wait before the same request can succeed; becomes Retry-After. */
+  retryAfterMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
 });
 export type Failure = v.InferOutput<typeof failureSchema>;
 
@@ -80,10 +82,11 @@ export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure }
 export function fail(
   code: FailureCode,
   message: string,
-  more: { retry?: boolean; detail?: string } = {},
+  more: { retry?: boolean; detail?: string; retryAfterMs?: number } = {},
 ): { ok: false; failure: Failure } {
   const failure: Failure = { code, message, retry: more.retry ?? false };
   if (more.detail !== undefined) failure.detail = more.detail;
+  if (more.retryAfterMs !== undefined) failure.retryAfterMs = more.retryAfterMs;
   return { ok: false, failure };
 }
 

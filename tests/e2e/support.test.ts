@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { removeFolder, temporaryFolder } from "./folders.ts";
-import { pidsWithEnvironment, startProcess } from "./process.ts";
-import { startRestServer } from "./rest-server.ts";
-import { listSnapshots, resticBinary, resticVersions, runRestic } from "./restic.ts";
+import { removeFolder, temporaryFolder } from "../support/folders.ts";
+import { pidsWithEnvironment, startProcess } from "../support/process.ts";
+import { startRestServer } from "../support/rest-server.ts";
+import { listSnapshots, resticBinary, resticVersions, runRestic } from "../support/restic.ts";
 
 test.for(resticVersions)("restic %s backs up to a rest-server with a login", async (version) => {
   const server = await startRestServer({ login: { username: "ada", password: "p@ss" } });

@@ -3,6 +3,8 @@ import type { WireRepository, WireSchedule } from "../protocol/wire.ts";
 import type { Fact } from "../core/relay/facts.ts";
 import type { Log } from "../worker/bindings.ts";
 
+export type { AgentGrant, BrowserGrant, FleetGrant } from "../core/access/socket-grants.ts";
+
 /**
  * What the shells need of a platform: hibernating sockets with attachments, synchronous SQL storage, one alarm.
  * Cloudflare's DurableObjectState has this shape as it is; selfhost/relay-platform.ts gives it on ws + better-sqlite3.
@@ -33,25 +35,6 @@ export interface RelaySocket {
   deserializeAttachment(): unknown;
   /** 1 = open. */
   readonly readyState: number;
-}
-
-/** Who an agent socket is: set by the route that checked the bearer, never by a message. */
-export interface AgentGrant {
-  hostId: string;
-  signKey: string;
-  configVersion: number;
-  scheduleVersion: number;
-  /** Period of the half-open check: 90 s for a fleet up to 1,000 hosts, 15 min beyond. */
-  sweepMs: number;
-}
-
-/** Who a browser socket is and what it watches. */
-export interface BrowserGrant {
-  userId: string;
-  sessionHash: string;
-  grantUntilMs: number;
-  jobId: string;
-  afterSeq: number;
 }
 
 /** What a relay asks of the rest of the server. */

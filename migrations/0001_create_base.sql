@@ -89,7 +89,6 @@ CREATE TABLE hosts (
   next_due_at INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX hosts_by_severity ON hosts (severity, name, id);
-CREATE INDEX hosts_by_protected_until ON hosts (protected_until) WHERE severity = 5;
 
 -- How many hosts have each severity: kept by triggers, so that no page counts.
 CREATE TABLE host_counts (severity INTEGER PRIMARY KEY, hosts INTEGER NOT NULL);
@@ -111,7 +110,8 @@ CREATE TABLE repositories (
   address TEXT NOT NULL,
   create_repository INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL
+  updated_at INTEGER NOT NULL,
+  listed_at INTEGER            -- newest listing of its snapshots; a snapshot reported before it and repeated late stays gone
 ) WITHOUT ROWID;
 CREATE INDEX repositories_host ON repositories (host_id);
 

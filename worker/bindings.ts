@@ -19,7 +19,7 @@ export interface Runtime {
   now(): number;
   random: RandomBytes;
   log: Log;
-  /** The agent bundle, install.sh and checksums, as the runtime keeps them. Null when it has none of that name. */
+  /** `install.sh` or `restic-manager-agent.cjs`, as the runtime keeps them. Null when it has none of that name. */
   download(name: string): Promise<Download | null>;
 }
 

@@ -63,6 +63,7 @@ export interface SnapshotFact {
   fact: "snapshot";
   repositoryId: string;
   snapshot: Snapshot;
+  /** Relay's clock when the record was kept. */
   atMs: number;
 }
 
@@ -72,6 +73,8 @@ export interface SnapshotsListedFact {
   fromMs: number;
   toMs: number;
   ids: string[];
+  /** Relay's clock when the record was kept: what was first seen later is not judged by an older list. */
+  atMs: number;
 }
 
 export interface AppliedFact {

@@ -98,6 +98,7 @@ export const repositories = sqliteTable("repositories", {
   createRepository: integer("create_repository").notNull().default(0),
   createdAt: integer("created_at").notNull(),
   updatedAt: integer("updated_at").notNull(),
+  listedAt: integer("listed_at"),
 });
 
 export const repositoryCredentials = sqliteTable(

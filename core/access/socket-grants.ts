@@ -1,0 +1,25 @@
+/** Who an agent socket is: set by the route that checked the bearer, never by a message. */
+export interface AgentGrant {
+  hostId: string;
+  signKey: string;
+  configVersion: number;
+  scheduleVersion: number;
+  /** Period of the half-open check: 90 s for a fleet up to 1,000 hosts, 15 min beyond. */
+  sweepMs: number;
+}
+
+/** Who a browser socket is and what it watches. */
+export interface BrowserGrant {
+  userId: string;
+  sessionHash: string;
+  grantUntilMs: number;
+  jobId: string;
+  afterSeq: number;
+}
+
+/** Who a dashboard socket is. */
+export interface FleetGrant {
+  userId: string;
+  sessionHash: string;
+  grantUntilMs: number;
+}

@@ -59,7 +59,7 @@ export const limitQuery = v.optional(
   ),
   "50",
 );
-export const cursorQuery = v.optional(v.pipe(v.string(), v.maxLength(512)));
+export const cursorQuery = v.optional(v.pipe(v.string(), v.maxLength(1024)));
 
 // ---- who is asking ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,11 @@
+import type { Peer } from "../bindings.ts";
+import type { Principal } from "../route.ts";
+import type { AuditEntry } from "../store/audit.ts";
+
+/** The who and the from-where of an audit row. */
+export function actorOf(
+  principal: Principal,
+  peer: Peer,
+): Pick<AuditEntry, "actor" | "actorKind" | "actorId" | "address"> {
+  return { actor: principal.name, actorKind: principal.kind, actorId: principal.actorId, address: peer.address };
+}

@@ -26,20 +26,22 @@ for (const [place, entry] of Object.entries(lock.packages)) {
     const nested = `${place}/node_modules/${name}`;
     const top = `node_modules/${name}`;
     if (lock.packages[nested] ?? lock.packages[top]) continue;
-    lock.packages[top] = { version, ...platformOf(name), ...(entry.dev ? { dev: true } : {}), optional: true };
+    const { os, cpu, libc } = platformOf(name);
+    const dev = entry.dev ? { dev: true } : {};
+    lock.packages[top] = { version, cpu, ...dev, ...(libc ? { libc } : {}), optional: true, os };
     added += 1;
   }
 }
 
 const [root, ...rest] = Object.entries(lock.packages);
 if (root === undefined) throw new Error("package-lock.json is empty");
-rest.sort(([a], [b]) => (a < b ? -1 : 1));
+rest.sort(([a], [b]) => a.localeCompare(b, "en")); // npm's own order
 lock.packages = Object.fromEntries([root, ...rest]);
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`package-lock.json: ${added} entries added.`);
 
 /** Platform binaries carry their platform in their name: `@scope/tool-linux-arm64-musl`. */
-function platformOf(name: string): Pick<Entry, "os" | "cpu" | "libc"> {
+function platformOf(name: string): { os: string[]; cpu: string[]; libc?: string[] } {
   const parts = name.split(/[-/]/);
   const os = [
     "aix",

@@ -1,0 +1,197 @@
+import { and, eq, sql, type SQL } from "drizzle-orm";
+import { SEVERITY, STATUS_OF_SEVERITY } from "../../core/hosts/status.ts";
+import type { RandomBytes } from "../../core/ids.ts";
+import type { HostResource, HostStatus } from "../../protocol/api.ts";
+import type { Database } from "../bindings.ts";
+import { auditStatement, type AuditEntry } from "./audit.ts";
+import { hostCounts, hosts } from "./schema.ts";
+
+const latestJob = sql<
+  string | null
+>`(SELECT json_object('id', id, 'kind', kind, 'state', state, 'createdAtMs', created_at)
+  FROM jobs WHERE jobs.host_id = hosts.id ORDER BY created_at DESC, id DESC LIMIT 1)`;
+
+function selectHosts(db: Database) {
+  return db
+    .select({
+      id: hosts.id,
+      name: hosts.name,
+      hostname: hosts.hostname,
+      tags: hosts.tags,
+      severity: hosts.severity,
+      online: hosts.online,
+      locked: hosts.locked,
+      lastSeenAt: hosts.lastSeenAt,
+      os: hosts.os,
+      arch: hosts.arch,
+      agentVersion: hosts.agentVersion,
+      resticVersion: hosts.resticVersion,
+      clockSkewMs: hosts.clockSkewMs,
+      createdAt: hosts.createdAt,
+      lastBackupAt: hosts.lastBackupAt,
+      lastBackupOutcome: hosts.lastBackupOutcome,
+      lastBackupDurationMs: hosts.lastBackupDurationMs,
+      lastBackupAddedBytes: hosts.lastBackupAddedBytes,
+      lastGoodBackupAt: hosts.lastGoodBackupAt,
+      sizeBytes: hosts.sizeBytes,
+      snapshotCount: hosts.snapshotCount,
+      latestJob,
+    })
+    .from(hosts);
+}
+export type HostRow = Awaited<ReturnType<typeof selectHosts>>[number];
+
+export function hostResource(row: HostRow): HostResource {
+  return {
+    id: row.id,
+    name: row.name,
+    hostname: row.hostname,
+    tags: JSON.parse(row.tags) as string[],
+    status: STATUS_OF_SEVERITY[row.severity]!,
+    online: row.online === 1,
+    locked: row.locked === 1,
+    ...(row.lastSeenAt === null ? {} : { lastSeenAtMs: row.lastSeenAt }),
+    os: row.os,
+    arch: row.arch,
+    agentVersion: row.agentVersion,
+    resticVersion: row.resticVersion,
+    ...(row.clockSkewMs === null ? {} : { clockSkewMs: row.clockSkewMs }),
+    createdAtMs: row.createdAt,
+    ...(row.lastBackupAt === null ? {} : { lastBackupAtMs: row.lastBackupAt }),
+    ...(row.lastBackupOutcome === null ? {} : { lastBackupOutcome: row.lastBackupOutcome }),
+    ...(row.lastBackupDurationMs === null ? {} : { lastBackupDurationMs: row.lastBackupDurationMs }),
+    ...(row.lastBackupAddedBytes === null ? {} : { lastBackupAddedBytes: row.lastBackupAddedBytes }),
+    ...(row.lastGoodBackupAt === null ? {} : { lastGoodBackupAtMs: row.lastGoodBackupAt }),
+    ...(row.sizeBytes === null ? {} : { sizeBytes: row.sizeBytes }),
+    snapshotCount: row.snapshotCount,
+    ...(row.latestJob === null
+      ? {}
+      : { latestJob: JSON.parse(row.latestJob) as NonNullable<HostResource["latestJob"]> }),
+  };
+}
+
+export async function loadHost(db: Database, hostId: string): Promise<HostResource | null> {
+  const rows = await selectHosts(db).where(eq(hosts.id, hostId)).limit(1);
+  return rows[0] ? hostResource(rows[0]) : null;
+}
+
+/** Hosts by id, in no order; ids of hosts that are gone are left out. */
+export async function loadHosts(db: Database, hostIds: readonly string[]): Promise<HostResource[]> {
+  const rows = await selectHosts(db).where(sql`hosts.id IN (SELECT value FROM json_each(${JSON.stringify(hostIds)}))`);
+  return rows.map(hostResource);
+}
+
+export interface HostFilter {
+  status?: HostStatus | undefined;
+  tag?: string | undefined;
+  /** Part of the name or of a tag; ASCII letters match in either case. */
+  q?: string | undefined;
+}
+
+/** Hosts worst first, then by name; `after` is the (severity, name, id) of the row before. At most `limit`. */
+export async function listHostRows(
+  db: Database,
+  filter: HostFilter,
+  after: readonly [number, string, string] | null,
+  limit: number,
+): Promise<HostRow[]> {
+  const where: SQL[] = [];
+  if (after) where.push(sql`(severity, name, hosts.id) > (${after[0]}, ${after[1]}, ${after[2]})`);
+  if (filter.status !== undefined) where.push(eq(hosts.severity, SEVERITY[filter.status]));
+  if (filter.tag !== undefined)
+    where.push(sql`EXISTS (SELECT 1 FROM json_each(hosts.tags) WHERE value = ${filter.tag})`);
+  if (filter.q !== undefined) {
+    const part = sql`lower(${filter.q})`;
+    where.push(
+      sql`(instr(lower(name), ${part}) > 0 OR EXISTS (SELECT 1 FROM json_each(hosts.tags) WHERE instr(lower(value), ${part}) > 0))`,
+    );
+  }
+  return selectHosts(db)
+    .where(and(...where))
+    .orderBy(hosts.severity, hosts.name, hosts.id)
+    .limit(limit);
+}
+
+export interface HostVersions {
+  scheduleVersion: number;
+  appliedScheduleVersion: number;
+  configVersion: number;
+  appliedConfigVersion: number;
+}
+
+export async function loadHostVersions(db: Database, hostId: string): Promise<HostVersions | null> {
+  const rows = await db
+    .select({
+      scheduleVersion: hosts.scheduleVersion,
+      appliedScheduleVersion: hosts.appliedScheduleVersion,
+      configVersion: hosts.configVersion,
+      appliedConfigVersion: hosts.appliedConfigVersion,
+    })
+    .from(hosts)
+    .where(eq(hosts.id, hostId))
+    .limit(1);
+  return rows[0] ?? null;
+}
+
+/** A new name or new tags. False when they were so already, or the host is gone: then nothing is written. */
+export async function recordHostEdited(
+  db: Database,
+  hostId: string,
+  change: { name?: string | undefined; tags?: readonly string[] | undefined },
+  audit: AuditEntry,
+  at: { nowMs: number; random: RandomBytes },
+): Promise<boolean> {
+  const { name } = change;
+  const tags = change.tags === undefined ? undefined : JSON.stringify(change.tags);
+  const differs: SQL[] = [];
+  if (name !== undefined) differs.push(sql`name <> ${name}`);
+  if (tags !== undefined) differs.push(sql`tags <> ${tags}`);
+  if (differs.length === 0) return false;
+  const [edited] = await db.batch([
+    db
+      .update(hosts)
+      .set({ ...(name === undefined ? {} : { name }), ...(tags === undefined ? {} : { tags }) })
+      .where(sql`${hosts.id} = ${hostId} AND (${sql.join(differs, sql` OR `)})`),
+    auditStatement(db, audit, { ...at, ifChanged: true }),
+  ]);
+  return edited.meta.changes > 0;
+}
+
+/** Deletes a host that still bears `name`, and with it all that is its own. False when it does not. */
+export async function recordHostDeleted(
+  db: Database,
+  hostId: string,
+  name: string,
+  audit: AuditEntry,
+  at: { nowMs: number; random: RandomBytes },
+): Promise<boolean> {
+  const [deleted] = await db.batch([
+    db.delete(hosts).where(and(eq(hosts.id, hostId), eq(hosts.name, name))),
+    auditStatement(db, audit, { ...at, ifChanged: true }),
+  ]);
+  return deleted.meta.changes > 0;
+}
+
+export interface BearerHost {
+  hostId: string;
+  signKey: string;
+  configVersion: number;
+  scheduleVersion: number;
+  fleetSize: number;
+}
+
+/** The host an agent's bearer (its SHA-256) belongs to, and how many hosts there are; null for an unknown bearer. */
+export async function findHostByBearer(db: Database, bearerHash: string): Promise<BearerHost | null> {
+  const rows = await db
+    .select({
+      hostId: hosts.id,
+      signKey: hosts.signKey,
+      configVersion: hosts.configVersion,
+      scheduleVersion: hosts.scheduleVersion,
+      fleetSize: sql<number>`(SELECT sum(hosts) FROM ${hostCounts})`,
+    })
+    .from(hosts)
+    .where(eq(hosts.bearerHash, bearerHash))
+    .limit(1);
+  return rows[0] ?? null;
+}

@@ -1,4 +1,4 @@
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 import { BROWSER_SUBPROTOCOL, GRANT_SUBPROTOCOL_PREFIX } from "../../protocol/limits.ts";
 import type { JobStreamMessage } from "../../protocol/stream.ts";
 import type { JobRecord } from "../../protocol/wire.ts";

@@ -157,6 +157,7 @@ export interface TestAgent {
   /** SIGKILL to the agent alone; its restic lives on until the agent's next start. */
   kill(): Promise<void>;
   log(): string;
+  pid(): number;
 }
 
 /** Enrols an agent through the API as an operator would, and starts it; settles when the host is online. */
@@ -201,6 +202,10 @@ export async function joinHost(api: ConsoleApi, plan: Plan): Promise<TestAgent> 
     stateDir: join(folder, "state"),
     configDir: join(folder, "config"),
     log: () => before + (running ? running.stdout() + running.stderr() : ""),
+    pid() {
+      if (!running) throw new Error("the agent does not run");
+      return running.pid;
+    },
     async start() {
       const [runCommand, runArgs] = asUser(["run", ...dirs]);
       running = startProcess(runCommand, runArgs, { env });

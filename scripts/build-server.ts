@@ -10,8 +10,8 @@ import { root } from "./steps.ts";
 const out = join(root, "dist/server");
 rmSync(out, { recursive: true, force: true });
 await build({
-  entryPoints: [join(root, "selfhost/main.ts")],
-  outfile: join(out, "main.js"),
+  entryPoints: [join(root, "selfhost/main.ts"), join(root, "selfhost/healthcheck.ts")],
+  outdir: out,
   bundle: true,
   platform: "node",
   target: "node22",

@@ -6,7 +6,7 @@ import { findPrincipal } from "./access/principal.ts";
 import type { Peer, Runtime } from "./bindings.ts";
 import { API_HEADERS } from "./headers.ts";
 import { parseInput, readJson, readQuery } from "./input.ts";
-import { problemResponse, type FieldErrors } from "./problem.ts";
+import { notFound, problemResponse, type FieldErrors } from "./problem.ts";
 import { checkHost, checkSameOrigin } from "./request-checks.ts";
 import { Reply, type Principal, type Route } from "./route.ts";
 
@@ -48,8 +48,10 @@ export function createApp(routes: readonly Route[]): App {
   });
   for (const route of routes) app.on(route.method, route.path, (c) => answer(route, c));
   for (const path of new Set(routes.map((route) => route.path))) {
-    const allowed = routes.filter((route) => route.path === path).map((route) => route.method);
-    app.all(path, (c) => {
+    const here = routes.filter((route) => route.path === path);
+    const allowed = here.map((route) => route.method);
+    app.all(path, async (c) => {
+      if (!(await exists(here[0]!, c.env.runtime))) return refuse(c, notFound().failure);
       const failure = fail("request.method_not_allowed", `Use ${allowed.join(" or ")} here.`).failure;
       return refuse(c, failure, {
         allow: allowed.includes("GET") ? [...allowed, "HEAD"].join(", ") : allowed.join(", "),
@@ -67,11 +69,6 @@ export function createApp(routes: readonly Route[]): App {
   return app;
 }
 
-/** What an unknown route answers; a route that has ceased to exist answers the same. */
-export function notFound(): { ok: false; failure: Failure } {
-  return fail("request.not_found", "There is nothing at this address.");
-}
-
 function isHealthCheck(path: string): boolean {
   return path === "/healthz" || path === "/readyz";
 }
@@ -84,8 +81,13 @@ function refuse(
   return problemResponse(failure, c.get("requestId"), { ...API_HEADERS, ...headers });
 }
 
+async function exists(route: Route, runtime: Runtime): Promise<boolean> {
+  return route.exists === undefined || (await route.exists(runtime));
+}
+
 async function answer(route: Route, c: AppContext): Promise<Response> {
   const { runtime, peer } = c.env;
+  if (!(await exists(route, runtime))) return refuse(c, notFound().failure);
   let principal: Principal | null = null;
   if ("action" in route.access) {
     principal = await findPrincipal(runtime, peer, c.req.raw.headers);
@@ -124,7 +126,7 @@ function parsedBy(
 
 function success(route: Route, value: unknown): Response {
   const reply = value instanceof Reply ? value : null;
-  if (reply?.raw != null) {
+  if (reply !== null && reply.raw !== null) {
     return new Response(reply.raw, { status: route.status, headers: { ...API_HEADERS, ...reply.headers } });
   }
   if (route.status === 204) return new Response(null, { status: 204, headers: { ...API_HEADERS, ...reply?.headers } });

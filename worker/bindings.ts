@@ -1,9 +1,9 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { RandomBytes } from "../core/ids.ts";
+import type { QueuedJob } from "../core/relay/queued-job.ts";
 import type { SealKey } from "../core/secrets/at-rest.ts";
 import type { Result } from "../protocol/failure.ts";
 import type { FleetMessage } from "../protocol/stream.ts";
-import type { JobSpec } from "../protocol/wire.ts";
 
 /** The whole runtime seam: what the HTTP application needs from Workers or from the Node adapter, as one type. */
 export interface Runtime {
@@ -51,11 +51,12 @@ export interface Download {
   sha256?: string;
 }
 
+/** One hash at a time: each takes 19 MiB and some 60 ms. Both refuse with server.unavailable when too many wait. */
 export interface PasswordHasher {
   /** argon2id PHC string. */
-  hash(password: string): Promise<string>;
-  /** False for a wrong password or an unreadable PHC string. */
-  verify(password: string, phc: string): Promise<boolean>;
+  hash(password: string): Promise<Result<string>>;
+  /** False for a wrong password or an unreadable PHC string; null (no such user) costs the same time and is false. */
+  verify(password: string, phc: string | null): Promise<Result<boolean>>;
 }
 
 export interface Log {
@@ -64,15 +65,7 @@ export interface Log {
   error(event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** One job as a route hands it to the relay; the row is already in the database with fact_no 0. */
-export interface QueuedJob {
-  jobId: string;
-  spec: JobSpec;
-  notAfterMs: number;
-  createdAtMs: number;
-  /** A cancel that came before this offer. */
-  cancelAsked: boolean;
-}
+export type { QueuedJob };
 
 export interface LogSlice {
   /** Seq of the first record in `records`. */

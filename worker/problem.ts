@@ -1,5 +1,5 @@
 import type { Problem } from "../protocol/api.ts";
-import type { Failure, FailureCode } from "../protocol/failure.ts";
+import { fail, type Failure, type FailureCode } from "../protocol/failure.ts";
 
 /** The one table from failure code to HTTP status. Codes of a job's verdict have one too: a route may pass them on. */
 export const STATUS_OF: Record<FailureCode, number> = {
@@ -108,4 +108,9 @@ export function problemResponse(
     status: problem.status,
     headers: { "content-type": "application/problem+json", ...retry, ...headers },
   });
+}
+
+/** What an unknown address answers; a route that has ceased to exist answers the same. */
+export function notFound(): { ok: false; failure: Failure } {
+  return fail("request.not_found", "There is nothing at this address.");
 }

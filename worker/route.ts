@@ -66,6 +66,8 @@ export interface RouteSpec<
   path: Path;
   access: A;
   summary: string;
+  /** Where it answers false the route is not there: it answers like an unknown address, whatever was sent. */
+  exists?(runtime: Runtime): Promise<boolean>;
   query?: Q;
   body?: B;
   /** Schema of a successful answer, for docs/openapi.json and the contract tests; absent for a raw one. */
@@ -84,6 +86,7 @@ export interface Route {
   path: string;
   access: RouteAccess;
   summary: string;
+  exists?(runtime: Runtime): Promise<boolean>;
   query?: v.GenericSchema;
   body?: v.GenericSchema;
   response?: v.GenericSchema;

@@ -14,10 +14,21 @@ export function redactText(text: string): string {
     .replace(BEARER, "$1 [redacted]");
 }
 
+/**
+ * An error for the log: its stack, then its causes. A failed query (drizzle: `query` and `params`) says its statement
+ * and its cause only, because its message holds every value that was bound.
+ */
+function describeError(error: Error, depth: number): string {
+  const isQuery = "query" in error && "params" in error;
+  const own = isQuery ? `Failed query: ${String(error.query)}` : (error.stack ?? String(error));
+  if (!(error.cause instanceof Error) || depth >= MAX_DEPTH) return own;
+  return `${own}\nCaused by: ${describeError(error.cause, depth + 1)}`;
+}
+
 /** A copy of `value` fit for a log: strings pass `redactText`, values of secret-named fields go, depth is bounded. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return redactText(value);
-  if (value instanceof Error) return redactText(value.stack ?? String(value));
+  if (value instanceof Error) return redactText(describeError(value, depth));
   if (typeof value !== "object" || value === null) return typeof value === "bigint" ? String(value) : value;
   if (depth >= MAX_DEPTH) return "[deep]";
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));

@@ -256,6 +256,6 @@ export async function startTestServer(
 
 /** Stands in for argon2id where passwords are not the question; the real hashers have a suite of their own. */
 const plainPasswords: Runtime["passwords"] = {
-  hash: async (password) => `plain:${password}`,
-  verify: async (password, phc) => phc === `plain:${password}`,
+  hash: async (password) => ok(`plain:${password}`),
+  verify: async (password, phc) => ok(phc === `plain:${password}`),
 };

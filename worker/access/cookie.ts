@@ -2,7 +2,8 @@ import type { Peer, Settings } from "../bindings.ts";
 
 /**
  * The session cookie. Its name depends on the transport, so that a cookie set over plain HTTP can never pass for one
- * set over TLS: `__Host-` binds it to this host, to TLS and to the path / (RFC 6265bis section 4.1.3.2).
+ * set over TLS: `__Host-` binds it to this host, to a trustworthy transport and to the path / (RFC 6265bis section
+ * 4.1.3.2). Chromium and Firefox count loopback as trustworthy, so plain HTTP has a name of its own only in a lab.
  */
 const SECURE_NAME = "__Host-rm";
 const PLAIN_NAME = "rm-plain";
@@ -12,14 +13,10 @@ export function mayCarrySession(settings: Settings, peer: Peer): boolean {
   return peer.secure || settings.allowHttp;
 }
 
-function isTls(peer: Peer): boolean {
-  return peer.origin.startsWith("https:");
-}
-
 /** The session token in the Cookie header; null when there is none, or when this connection may carry none. */
 export function readSessionCookie(settings: Settings, peer: Peer, headers: Headers): string | null {
   if (!mayCarrySession(settings, peer)) return null;
-  const name = isTls(peer) ? SECURE_NAME : PLAIN_NAME;
+  const name = peer.secure ? SECURE_NAME : PLAIN_NAME;
   for (const pair of (headers.get("cookie") ?? "").split(";")) {
     const at = pair.indexOf("=");
     if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
@@ -32,7 +29,7 @@ export function readSessionCookie(settings: Settings, peer: Peer, headers: Heade
  * fetch is same-site.
  */
 export function sessionCookie(peer: Peer, token: string, maxAgeMs: number): string {
-  const [name, secure] = isTls(peer) ? [SECURE_NAME, "; Secure"] : [PLAIN_NAME, ""];
+  const [name, secure] = peer.secure ? [SECURE_NAME, "; Secure"] : [PLAIN_NAME, ""];
   return `${name}=${token}; Path=/; Max-Age=${Math.floor(maxAgeMs / 1000)}; HttpOnly${secure}; SameSite=Strict`;
 }
 

@@ -1,12 +1,7 @@
-import { actionsOf } from "../../core/access/actions.ts";
-import { meSchema, type MeResource, type UserResource } from "../../protocol/api.ts";
+import { meSchema } from "../../protocol/api.ts";
 import { ok } from "../../protocol/failure.ts";
+import { meResource } from "../access/session.ts";
 import { route } from "../route.ts";
-
-/** The signed-in user and what their role may do, so that the console shows no button that would be refused. */
-export function meResource(user: UserResource): MeResource {
-  return { user, actions: actionsOf(user.role) };
-}
 
 export const meRoutes = [
   route({

@@ -1,6 +1,9 @@
 import { and, eq, gt, isNull, sql } from "drizzle-orm";
 import type { Role } from "../../protocol/api.ts";
+import type { RandomBytes } from "../../core/ids.ts";
 import type { Database } from "../bindings.ts";
+import { auditStatement, type AuditEntry } from "./audit.ts";
+import { forgiveStatements, type DelayKeys } from "./delays.ts";
 import { sessions, users } from "./schema.ts";
 
 /** Absolute: a session is never extended, so that no request writes. */
@@ -36,6 +39,49 @@ export function startSessionStatement(
     );
 }
 
-export function endSessionStatement(db: Database, idHash: string) {
-  return db.delete(sessions).where(eq(sessions.idHash, idHash));
+export interface SessionStart {
+  idHash: string;
+  userId: string;
+  username: string;
+  address: string;
+}
+
+function sessionAudit(action: "session.start" | "session.end", session: SessionStart): AuditEntry {
+  return {
+    actor: session.username,
+    actorKind: "user",
+    actorId: session.userId,
+    action,
+    targetKind: "user",
+    targetId: session.userId,
+    targetName: session.username,
+    address: session.address,
+  };
+}
+
+/** Starts a session after the right password. False when the user was disabled in between. */
+export async function recordSignedIn(
+  db: Database,
+  session: SessionStart,
+  delays: DelayKeys,
+  at: { nowMs: number; random: RandomBytes },
+): Promise<boolean> {
+  const [started] = await db.batch([
+    startSessionStatement(db, session, at.nowMs),
+    auditStatement(db, sessionAudit("session.start", session), { ...at, ifChanged: true }),
+    ...forgiveStatements(db, delays, at.nowMs),
+  ]);
+  return started.meta.changes > 0;
+}
+
+/** Ends a session; ending it twice leaves one audit row. */
+export async function recordSessionEnded(
+  db: Database,
+  session: SessionStart,
+  at: { nowMs: number; random: RandomBytes },
+): Promise<void> {
+  await db.batch([
+    db.delete(sessions).where(eq(sessions.idHash, session.idHash)),
+    auditStatement(db, sessionAudit("session.end", session), { ...at, ifChanged: true }),
+  ]);
 }

@@ -1,9 +1,10 @@
 import { and, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
+import type { RandomBytes } from "../../core/ids.ts";
 import type { Role, TokenResource } from "../../protocol/api.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
+import { insertWhere } from "./insert-where.ts";
 import { apiTokens, users } from "./schema.ts";
-import type { RandomBytes } from "../../core/ids.ts";
 
 /** How stale last_used_at may be: a token in use costs one write an hour. */
 const LAST_USED_STEP_MS = 3600_000;
@@ -85,11 +86,20 @@ export async function recordTokenCreated(
   at: { nowMs: number; random: RandomBytes },
 ): Promise<boolean> {
   const [created] = await db.batch([
-    db
-      .insert(apiTokens)
-      .select(
-        sql`SELECT ${token.id}, ${token.secretHash}, ${token.userId}, ${token.name}, ${token.role}, ${at.nowMs}, ${token.expiresAtMs}, NULL WHERE (SELECT count(*) FROM ${apiTokens} WHERE user_id = ${token.userId}) < ${MAX_TOKENS_PER_USER}`,
-      ),
+    insertWhere(
+      db,
+      apiTokens,
+      {
+        id: token.id,
+        secretHash: token.secretHash,
+        userId: token.userId,
+        name: token.name,
+        role: token.role,
+        createdAt: at.nowMs,
+        expiresAt: token.expiresAtMs,
+      },
+      sql`(SELECT count(*) FROM ${apiTokens} WHERE user_id = ${token.userId}) < ${MAX_TOKENS_PER_USER}`,
+    ),
     auditStatement(db, audit, { ...at, ifChanged: true }),
   ]);
   return created.meta.changes > 0;

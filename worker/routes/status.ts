@@ -1,0 +1,23 @@
+import { statusSchema, type StatusResource } from "../../protocol/api.ts";
+import { ok } from "../../protocol/failure.ts";
+import { mayCarrySession } from "../access/cookie.ts";
+import { route } from "../route.ts";
+import { hasUsers } from "../store/users.ts";
+
+export const statusRoutes = [
+  route({
+    method: "GET",
+    path: "/api/status",
+    access: { anonymous: true, why: "The sign-in page must know whether to offer sign-in, set-up or a reason." },
+    summary: "What the sign-in page needs to know",
+    response: statusSchema,
+    async handler({ runtime, peer }) {
+      const status: StatusResource = {
+        setupNeeded: !(await hasUsers(runtime.db)),
+        signInPossible: mayCarrySession(runtime.settings, peer),
+        version: runtime.settings.version,
+      };
+      return ok(status);
+    },
+  }),
+];

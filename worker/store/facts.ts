@@ -249,8 +249,9 @@ function presenceWrite(db: Database, hostId: string, fact: PresenceFact): Write 
     arch: fact.about.arch,
     machineFacts: JSON.stringify(fact.about.machineFacts),
     clockSkewMs: fact.about.clockSkewMs,
-    appliedScheduleVersion: fact.about.scheduleVersion,
-    appliedConfigVersion: fact.about.configVersion,
+    // Whichever is newer, this or schedule.applied (PROTOCOL section 7): then their order does not matter.
+    appliedScheduleVersion: sql`max(applied_schedule_version, ${fact.about.scheduleVersion})`,
+    appliedConfigVersion: sql`max(applied_config_version, ${fact.about.configVersion})`,
   };
   const update = db
     .update(hosts)

@@ -1,0 +1,65 @@
+import { uuidv7 } from "../../core/ids.ts";
+import { sealAtRest } from "../../core/secrets/at-rest.ts";
+import { makeSealPair } from "../../core/secrets/to-host.ts";
+import { hashToken, makeToken } from "../../core/secrets/tokens.ts";
+import type { Runtime } from "../../worker/bindings.ts";
+import { credentialPlace } from "../../worker/store/repositories.ts";
+import { hosts, repositories, repositoryCredentials, schedules } from "../../worker/store/schema.ts";
+import { makeSignPair } from "../../core/secrets/sign.ts";
+
+export interface TestHost {
+  hostId: string;
+  repositoryId: string;
+  scheduleId: string;
+  bearer: string;
+}
+
+/** A host as enrolment leaves it, without going through enrolment: not yet connected, never backed up. */
+export async function addHost(
+  runtime: Runtime,
+  host: { name?: string; tags?: string[]; address?: string; env?: Record<string, string> } = {},
+): Promise<TestHost> {
+  const { db, random } = runtime;
+  const nowMs = runtime.now();
+  const [hostId, repositoryId, scheduleId] = [uuidv7(nowMs, random), uuidv7(nowMs, random), uuidv7(nowMs, random)];
+  const bearer = makeToken("bearer", random);
+  const name = host.name ?? "web-1";
+  await db.insert(hosts).values({
+    id: hostId,
+    name,
+    hostname: name,
+    tags: JSON.stringify(host.tags ?? []),
+    os: "linux",
+    arch: "x64",
+    agentVersion: "0.1.0",
+    resticVersion: "0.18.0",
+    signKey: makeSignPair(random).publicKey,
+    sealKey: makeSealPair(random).publicKey,
+    bearerHash: hashToken(bearer),
+    configVersion: 1,
+    scheduleVersion: 1,
+    createdAt: nowMs,
+    severity: 3,
+  });
+  const address = host.address ?? "/srv/restic";
+  await db.insert(repositories).values({ id: repositoryId, hostId, address, createdAt: nowMs, updatedAt: nowMs });
+  const secret = JSON.stringify({ password: "an old repository password", env: host.env ?? {} });
+  await db.insert(repositoryCredentials).values({
+    repositoryId,
+    purpose: "write",
+    sealed: sealAtRest(runtime.secretKeys[0], credentialPlace(repositoryId, "write", 1), secret, random),
+    envKeys: JSON.stringify(Object.keys(host.env ?? {})),
+    version: 1,
+    updatedAt: nowMs,
+  });
+  await db.insert(schedules).values({
+    id: scheduleId,
+    hostId,
+    repositoryId,
+    name: "manual",
+    paths: JSON.stringify(["/srv/data"]),
+    createdAt: nowMs,
+    updatedAt: nowMs,
+  });
+  return { hostId, repositoryId, scheduleId, bearer };
+}

@@ -8,12 +8,21 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 const rooms: Record<string, { ours: string[]; packages: string[] }> = {
   protocol: { ours: [], packages: ["valibot"] },
-  core: { ours: ["protocol"], packages: ["croner", "@noble/ciphers", "@noble/curves", "@noble/hashes"] },
+  core: { ours: ["protocol"], packages: ["croner", "valibot", "@noble/ciphers", "@noble/curves", "@noble/hashes"] },
   worker: {
     ours: ["core", "protocol"],
-    packages: ["hono", "drizzle-orm", "valibot", "oauth4webapi", "nodemailer"],
+    packages: [
+      "hono",
+      "drizzle-orm",
+      "valibot",
+      "argon2id",
+      "@noble/hashes",
+      "oauth4webapi",
+      "nodemailer",
+      "cloudflare:",
+    ],
   },
-  "durable-objects": { ours: ["core", "protocol", "worker/store", "worker/bindings.ts"], packages: [] },
+  "durable-objects": { ours: ["core", "protocol", "worker/store", "worker/bindings.ts"], packages: ["cloudflare:"] },
   selfhost: {
     ours: ["worker", "durable-objects", "core", "protocol"],
     packages: ["hono", "@hono/node-server", "drizzle-orm", "better-sqlite3", "ws", "undici", "hash-wasm", "node:"],
@@ -34,7 +43,7 @@ const rooms: Record<string, { ours: string[]; packages: string[] }> = {
   },
   ui: {
     ours: ["protocol", "core/schedule", "core/retention", "core/access"],
-    packages: ["croner", "preact", "htm", "@preact/signals", "preact-iso"],
+    packages: ["valibot", "croner", "preact", "htm", "@preact/signals", "preact-iso"],
   },
 };
 
@@ -149,7 +158,7 @@ function within(path: string, places: readonly string[]): boolean {
 }
 
 function isOf(specifier: string, name: string): boolean {
-  return name === "node:" ? specifier.startsWith(name) : specifier === name || specifier.startsWith(`${name}/`);
+  return name.endsWith(":") ? specifier.startsWith(name) : specifier === name || specifier.startsWith(`${name}/`);
 }
 
 /** Paths from the root. */

@@ -28,7 +28,7 @@ export async function runStep(step: Step, { stream }: { stream: boolean }): Prom
   const startedMs = performance.now();
   const child = spawn(step.command, step.args, {
     cwd: root,
-    env: { ...process.env, ...quiet },
+    env: { ...process.env, ...quiet, ...(stream ? {} : { NO_COLOR: "1" }) },
     stdio: ["ignore", stream ? "inherit" : "pipe", stream ? "inherit" : "pipe"],
   });
   let output = "";

@@ -7,7 +7,8 @@ export type { AgentGrant, BrowserGrant, FleetGrant } from "../core/access/socket
 
 /**
  * What the shells need of a platform: hibernating sockets with attachments, synchronous SQL storage, one alarm.
- * Cloudflare's DurableObjectState has this shape as it is; selfhost/relay-platform.ts gives it on ws + better-sqlite3.
+ * Cloudflare's DurableObjectState has this shape as it is, but for what is optional here;
+ * selfhost/relay-platform.ts gives it on ws + better-sqlite3.
  */
 export interface RelayPlatform {
   acceptWebSocket(socket: RelaySocket, tags?: string[]): void;
@@ -15,14 +16,26 @@ export interface RelayPlatform {
   getTags(socket: RelaySocket): string[];
   getWebSocketAutoResponseTimestamp(socket: RelaySocket): Date | null;
   storage: {
-    sql: { exec(query: string, ...bindings: (string | number | null)[]): { toArray(): Record<string, SqlValue>[] } };
+    sql: { exec(query: string, ...bindings: SqlValue[]): { toArray(): Record<string, SqlValue>[] } };
     transactionSync<T>(work: () => T): T;
-    setAlarm(atMs: number): Promise<void> | void;
-    deleteAlarm(): Promise<void> | void;
+    /** `allowUnconfirmed`: sends need not wait for it, and it may become durable with the next thing that does. */
+    setAlarm(atMs: number, options?: { allowUnconfirmed?: boolean }): Promise<void> | void;
+    deleteAlarm(options?: { allowUnconfirmed?: boolean }): Promise<void> | void;
+    /** Resolves when what was written so far is durable. */
+    sync(): Promise<void>;
   };
   waitUntil(promise: Promise<unknown>): void;
+  /** Where several events share a turn: `endTurn` is called once, at its end. Absent: each event is a turn. */
+  joinTurn?(member: TurnMember): void;
 }
 export type SqlValue = string | number | null | ArrayBuffer;
+
+export interface TurnMember {
+  /** Writes and sends what the turn owes. */
+  endTurn(): void;
+  /** What the turn wrote was not kept: everything in memory must be read again. */
+  forget(): void;
+}
 
 /**
  * Sends are held back until what the same turn wrote is durable: the output gate on Workers, the commit at the end of
@@ -35,6 +48,8 @@ export interface RelaySocket {
   deserializeAttachment(): unknown;
   /** 1 = open. */
   readonly readyState: number;
+  /** Bytes sent and not yet taken by the system, where the platform knows it. */
+  readonly bufferedAmount?: number;
 }
 
 /** What a relay asks of the rest of the server. */
@@ -48,6 +63,9 @@ export interface RelayOutside {
    */
   recordFacts(hostId: string, facts: readonly Fact[]): Promise<void>;
   publish(messages: readonly FleetMessage[]): Promise<{ watched: boolean }>;
+  /** Ed25519 over UTF-8 text, as core/secrets/sign.ts; a platform may do it natively. */
+  verify(publicKey: string, message: string, signature: string): boolean;
+  /** HMAC key of browser grants. */
   grantKey: Uint8Array;
   now(): number;
   random(count: number): Uint8Array;

@@ -1,0 +1,93 @@
+import { RESEND_FIRST_MS, RESEND_MAX_MS } from "../../protocol/limits.ts";
+import type { AgentMessage, ServerMessage } from "../../protocol/wire.ts";
+import type { Effects, PushedSet } from "./effects.ts";
+import type { KeptHost, RelayState } from "./state.ts";
+
+/**
+ * Credentials and schedules: whole versioned sets that the database owns. The relay keeps no copy: it asks for the
+ * set when the agent's version differs, and again until the agent says it has applied it.
+ */
+
+/** Whether jobs may go out: the credentials they need were sent before them on this socket, or are in place. */
+export function configIsOut(kept: KeptHost): boolean {
+  const config = kept.config;
+  return config.wanted !== null && (config.applied >= config.wanted || config.sentEpoch === kept.epoch);
+}
+
+/** The database has a new version. */
+export function setChanged(state: RelayState, what: PushedSet, nowMs: number, effects: Effects): void {
+  state.kept[what].wanted = null;
+  state.kept[what].resendMs = 0;
+  effects.saveHost = true;
+  askIfBehind(state, what, nowMs, effects);
+}
+
+/** Compares what the agent has with what the database has, at hello. */
+export function compareSet(
+  state: RelayState,
+  what: PushedSet,
+  versions: { applied: number; stored: number },
+  nowMs: number,
+  effects: Effects,
+): void {
+  const set = state.kept[what];
+  if (set.applied !== versions.applied) {
+    set.applied = versions.applied;
+    effects.facts.push({ fact: "applied", what, version: versions.applied });
+  }
+  if (set.wanted !== null) set.wanted = Math.max(set.wanted, versions.stored);
+  set.resendAtMs = null;
+  set.resendMs = 0;
+  effects.saveHost = true;
+  askIfBehind(state, what, nowMs, effects);
+}
+
+/** Asks the database for the set if the live agent is behind it. */
+export function askIfBehind(state: RelayState, what: PushedSet, nowMs: number, effects: Effects): void {
+  const set = state.kept[what];
+  if (!state.live || state.kept.locked || !isBehind(state.kept, what)) return;
+  set.resendMs = set.resendMs === 0 ? RESEND_FIRST_MS : Math.min(set.resendMs * 2, RESEND_MAX_MS);
+  set.resendAtMs = nowMs + set.resendMs;
+  effects.saveHost = true;
+  effects.load.add(what);
+}
+
+/** The set came from the database: it goes to the agent if that is behind. */
+export function setLoaded(
+  state: RelayState,
+  what: PushedSet,
+  version: number,
+  message: ServerMessage,
+  effects: Effects,
+): void {
+  const set = state.kept[what];
+  set.wanted = version;
+  effects.saveHost = true;
+  if (!state.live || state.kept.locked) return;
+  if (!isBehind(state.kept, what)) {
+    set.resendAtMs = null;
+    return;
+  }
+  set.sentEpoch = state.kept.epoch;
+  effects.send.push({ to: "agent", message });
+}
+
+type Applied = Extract<AgentMessage, { type: "schedule.applied" | "config.applied" }>;
+
+/** The agent applied a set. What it refused of it is in the log: the console shows the versions. */
+export function setApplied(state: RelayState, message: Applied, effects: Effects): void {
+  const what: PushedSet = message.type === "config.applied" ? "config" : "schedule";
+  const set = state.kept[what];
+  if (message.refused.length > 0)
+    effects.notes.push({ event: `relay.${what}_refused`, fields: { refused: message.refused.slice(0, 20) } });
+  if (set.applied === message.version) return;
+  set.applied = message.version;
+  if (!isBehind(state.kept, what)) set.resendAtMs = null;
+  effects.saveHost = true;
+  effects.facts.push({ fact: "applied", what, version: message.version });
+}
+
+function isBehind(kept: KeptHost, what: PushedSet): boolean {
+  const { applied, wanted } = kept[what];
+  return wanted === null || applied < wanted;
+}

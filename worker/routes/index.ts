@@ -1,10 +1,18 @@
 import type { Route } from "../route.ts";
+import { agentRoutes } from "./agents.ts";
 import { auditRoutes } from "./audit.ts";
 import { bootstrapRoutes } from "./bootstrap.ts";
+import { credentialRoutes } from "./credentials.ts";
+import { downloadRoutes } from "./downloads.ts";
+import { enrollmentRoutes } from "./enrollment.ts";
+import { fleetRoutes } from "./fleet.ts";
 import { grantRoutes } from "./grants.ts";
 import { healthRoutes } from "./health.ts";
+import { hostRoutes } from "./hosts.ts";
+import { jobRoutes } from "./jobs.ts";
 import { meRoutes } from "./me.ts";
 import { sessionRoutes } from "./session.ts";
+import { snapshotRoutes } from "./snapshots.ts";
 import { statusRoutes } from "./status.ts";
 import { tokenRoutes } from "./tokens.ts";
 
@@ -18,4 +26,12 @@ export const ROUTES: readonly Route[] = [
   ...grantRoutes,
   ...tokenRoutes,
   ...auditRoutes,
+  ...fleetRoutes,
+  ...hostRoutes,
+  ...credentialRoutes,
+  ...enrollmentRoutes,
+  ...agentRoutes,
+  ...jobRoutes,
+  ...snapshotRoutes,
+  ...downloadRoutes,
 ];

@@ -95,7 +95,7 @@ export async function findUsableEnrollment(
     .where(and(eq(enrollmentTokens.secretHash, secretHash), usable(nowMs)))
     .limit(1);
   const row = rows[0];
-  return row?.sealed == null ? null : { ...row, sealed: row.sealed };
+  return row && row.sealed !== null ? { ...row, sealed: row.sealed } : null;
 }
 
 function usable(nowMs: number) {

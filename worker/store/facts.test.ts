@@ -203,7 +203,7 @@ test("a lock leaves one audit row, however often it is told", async () => {
   await record([locked, presence(3, true)]);
   expect(hostRow()).toMatchObject({ locked: 1, online: 0 });
   expect(server.sqlite.prepare("SELECT action, target_id FROM audit_log").all()).toEqual([
-    { action: "host.locked", target_id: host.hostId },
+    { action: "host.lock", target_id: host.hostId },
   ]);
 });
 

@@ -283,7 +283,7 @@ function lockedWrite(db: Database, hostId: string, fact: LockedFact, clock: Cloc
       actor: "server",
       actorKind: "server",
       actorId: null,
-      action: fact.locked ? "host.locked" : "host.unlocked",
+      action: fact.locked ? "host.lock" : "host.unlock",
       targetKind: "host",
       targetId: hostId,
       address: "",

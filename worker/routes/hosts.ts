@@ -1,0 +1,149 @@
+import * as v from "valibot";
+import {
+  cursorQuery,
+  deleteHostBody,
+  HOST_STATUSES,
+  hostDetailSchema,
+  hostScheduleSchema,
+  hostSchema,
+  limitQuery,
+  pageOf,
+  patchHostBody,
+} from "../../protocol/api.ts";
+import { fail, ok, type Failure } from "../../protocol/failure.ts";
+import { actorOf } from "../access/actor.ts";
+import { announce } from "../announce.ts";
+import { pageOfRows, readAfter } from "../page.ts";
+import { route } from "../route.ts";
+import {
+  hostResource,
+  listHostRows,
+  loadHost,
+  loadHostVersions,
+  recordHostDeleted,
+  recordHostEdited,
+} from "../store/hosts.ts";
+import { listRepositoryRows, repositoryResource } from "../store/repositories.ts";
+import { listSchedules } from "../store/schedules.ts";
+
+/** The answer for a host that is not there. */
+export function noHost(): { ok: false; failure: Failure } {
+  return fail("host.not_found", "There is no such host. It may have been removed.");
+}
+
+const part = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
+
+export const hostRoutes = [
+  route({
+    method: "GET",
+    path: "/api/hosts",
+    access: { action: "host.read" },
+    summary: "Hosts, worst first, then by name",
+    query: v.strictObject({
+      status: v.optional(v.picklist(HOST_STATUSES)),
+      tag: v.optional(part),
+      q: v.optional(part),
+      limit: limitQuery,
+      after: cursorQuery,
+    }),
+    response: pageOf(hostSchema),
+    async handler({ runtime, query }) {
+      const after = readAfter(query.after, ["integer", "text", "text"]);
+      if (!after.ok) return after;
+      const rows = await listHostRows(runtime.db, query, after.value, query.limit + 1);
+      return ok(pageOfRows(rows, query.limit, hostResource, (row) => [row.severity, row.name, row.id]));
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/hosts/:id",
+    access: { action: "host.read" },
+    summary: "One host with its repositories and schedules",
+    response: hostDetailSchema,
+    async handler({ runtime, params }) {
+      const [host, versions, repositories, schedules] = await Promise.all([
+        loadHost(runtime.db, params.id),
+        loadHostVersions(runtime.db, params.id),
+        listRepositoryRows(runtime.db, params.id),
+        listSchedules(runtime.db, params.id),
+      ]);
+      if (!host || !versions) return noHost();
+      return ok({ ...host, ...versions, repositories: repositories.map(repositoryResource), schedules });
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/hosts/:id/schedules",
+    access: { action: "host.read" },
+    summary: "What a host backs up",
+    response: pageOf(hostScheduleSchema),
+    async handler({ runtime, params }) {
+      const [host, items] = await Promise.all([
+        loadHostVersions(runtime.db, params.id),
+        listSchedules(runtime.db, params.id),
+      ]);
+      return host ? ok({ items }) : noHost();
+    },
+  }),
+  route({
+    method: "PATCH",
+    path: "/api/hosts/:id",
+    access: { action: "host.edit" },
+    summary: "Rename a host or replace its tags",
+    body: patchHostBody,
+    response: hostSchema,
+    async handler({ runtime, peer, params, body }, principal) {
+      const { db, random } = runtime;
+      const before = await loadHost(db, params.id);
+      if (!before) return noHost();
+      const audit = {
+        ...actorOf(principal, peer),
+        action: "host.edit",
+        targetKind: "host",
+        targetId: params.id,
+        targetName: body.name ?? before.name,
+        detail: { before: { name: before.name, tags: before.tags }, after: body },
+      };
+      const changed = await recordHostEdited(db, params.id, body, audit, { nowMs: runtime.now(), random });
+      const host = await loadHost(db, params.id);
+      if (!host) return noHost();
+      if (changed) await announce(runtime, [{ type: "hostChanged", host }]);
+      return ok(host);
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/api/hosts/:id",
+    access: { action: "host.delete" },
+    summary: "Remove a host from the server; its repository is not touched",
+    body: deleteHostBody,
+    status: 204,
+    async handler({ runtime, peer, params, body }, principal) {
+      const { db, random } = runtime;
+      const host = await loadHost(db, params.id);
+      if (!host) return noHost();
+      if (body.confirmName !== host.name) {
+        return fail("request.invalid", "confirmName: type the host's name exactly as it is shown to remove it.");
+      }
+      const audit = {
+        ...actorOf(principal, peer),
+        action: "host.delete",
+        targetKind: "host",
+        targetId: host.id,
+        targetName: host.name,
+        detail: { hostname: host.hostname, snapshotCount: host.snapshotCount },
+      };
+      if (!(await recordHostDeleted(db, host.id, host.name, audit, { nowMs: runtime.now(), random }))) {
+        return fail("request.conflict", "The host was renamed or removed meanwhile. Reload the page.");
+      }
+      try {
+        await runtime.relay(host.id).remove();
+      } catch (error) {
+        // The bearer is gone with the row, so the agent cannot come back; only the relay's storage is left behind.
+        runtime.log.error("relay.remove_failed", { hostId: host.id, error });
+      }
+      await announce(runtime, [{ type: "hostRemoved", hostId: host.id }]);
+      return ok(null);
+    },
+  }),
+];

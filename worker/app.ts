@@ -1,6 +1,6 @@
 import { Hono, type Context } from "hono";
 import { mayDo } from "../core/access/actions.ts";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { toBase64url } from "../core/bytes.ts";
 import { fail, type Failure } from "../protocol/failure.ts";
 import { findPrincipal } from "./access/principal.ts";
 import type { Peer, Runtime } from "./bindings.ts";
@@ -28,7 +28,7 @@ export function createApp(routes: readonly Route[]): App {
   app.use(async (c, next) => {
     const { runtime, peer } = c.env;
     const startedMs = runtime.now();
-    c.set("requestId", bytesToHex(runtime.random(8)));
+    c.set("requestId", toBase64url(runtime.random(9)));
     c.set("actor", null);
     const host = isHealthCheck(c.req.path) ? null : checkHost(runtime.settings, peer);
     const origin = checkSameOrigin(runtime.settings, peer, c.req.method, c.req.raw.headers);

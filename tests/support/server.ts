@@ -141,7 +141,7 @@ export async function startTestServer(
   options: { routes?: readonly Route[]; settings?: Partial<Settings>; passwords?: Runtime["passwords"] } = {},
 ): Promise<TestServer> {
   const sqlite = openSqlite(":memory:");
-  migrate(sqlite, MIGRATIONS);
+  migrate(sqlite, MIGRATIONS, START_MS);
   const db = databaseOn(sqlite);
   let nowMs = START_MS;
   const relays = new Map<string, RecordingRelay>();

@@ -48,6 +48,12 @@ export async function loadJob(db: Database, jobId: string): Promise<JobResource 
   return rows[0] ? jobResource(rows[0]) : null;
 }
 
+/** The host a job belongs to; null for an unknown job. */
+export async function findJobHost(db: Database, jobId: string): Promise<string | null> {
+  const rows = await db.select({ hostId: jobs.hostId }).from(jobs).where(eq(jobs.id, jobId)).limit(1);
+  return rows[0]?.hostId ?? null;
+}
+
 export interface JobFilter {
   hostId?: string | undefined;
   state?: JobState | undefined;

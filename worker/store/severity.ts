@@ -29,3 +29,12 @@ export function refreshSeverityStatement(db: Database, where: SQL, nowMs: number
     .set({ severity: severityAt(nowMs) })
     .where(sql`${where} AND ${severityIsStale(nowMs)}`);
 }
+
+/** Brings up to `limit` hosts whose status changed with the clock alone up to date; answers their ids. */
+export async function refreshStaleSeverities(db: Database, nowMs: number, limit: number): Promise<string[]> {
+  const stale = await db.select({ id: hosts.id }).from(hosts).where(severityIsStale(nowMs)).limit(limit);
+  if (stale.length === 0) return [];
+  const ids = stale.map((row) => row.id);
+  await refreshSeverityStatement(db, sql`id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`, nowMs);
+  return ids;
+}

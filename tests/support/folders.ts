@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atExit } from "./at-exit.ts";
 
 const made = new Set<string>();
-process.on("exit", () => {
+atExit(() => {
   for (const path of made) removeFolder(path);
 });
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { atExit } from "./at-exit.ts";
 
 /** The Node that runs this process, for starting our own entry points. */
 export const nodeBinary = process.execPath;
@@ -32,7 +33,7 @@ export interface StartOptions {
 }
 
 const groups = new Set<number>();
-process.on("exit", () => {
+atExit(() => {
   for (const pid of groups) signalGroup(pid, "SIGKILL");
 });
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runStep } from "./steps.ts";
+import { runStep, type Step } from "./steps.ts";
 
 /** Every suite once, then their sum; the last line is `N passed, N failed`. A suite that crashed counts as failed. */
 const suites = [
@@ -22,18 +22,15 @@ interface Report {
   testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[];
 }
 
+const fetchArgs = ["scripts/fetch-restic.sh", ".tools"];
 const folder = mkdtempSync(join(tmpdir(), "restic-manager-tests-"));
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const lines: string[] = [];
 const skipped: string[] = [];
 
 try {
-  console.log("\n== build");
-  const built = await runStep({ name: "build", command: "node", args: ["scripts/build.ts"] }, { stream: true });
-  if (!built.ok) {
-    lines.push("build: failed");
-    total.failed += 1;
-  }
+  await prepare({ name: "restic and rest-server from Debian, into .tools/", command: "sh", args: fetchArgs });
+  await prepare({ name: "build", command: "node", args: ["scripts/build.ts"] });
   process.env["RM_BUILT"] = "1";
   for (const suite of suites) add(suite.name, await runSuite(suite));
 } finally {
@@ -45,6 +42,13 @@ for (const name of skipped) console.log(`skipped: ${name}`);
 if (total.skipped > 0) console.log(`${total.skipped} skipped`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;
+
+async function prepare(step: Step): Promise<void> {
+  console.log(`\n== ${step.name}`);
+  if ((await runStep(step, { stream: true })).ok) return;
+  lines.push(`${step.name}: failed`);
+  total.failed += 1;
+}
 
 async function runSuite(suite: { name: string; config: string }): Promise<Counts> {
   console.log(`\n== ${suite.name}`);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -23,6 +23,12 @@ export interface StepResult {
   seconds: number;
 }
 
+const running = new Set<ChildProcess>();
+process.once("SIGTERM", () => {
+  for (const child of running) child.kill("SIGTERM");
+  process.exit(143);
+});
+
 /** Runs one program from the project's root; `stream` passes its output through instead of keeping it. */
 export async function runStep(step: Step, { stream }: { stream: boolean }): Promise<StepResult> {
   const startedMs = performance.now();
@@ -31,6 +37,7 @@ export async function runStep(step: Step, { stream }: { stream: boolean }): Prom
     env: { ...process.env, ...quiet, ...(stream ? {} : { NO_COLOR: "1" }) },
     stdio: ["ignore", stream ? "inherit" : "pipe", stream ? "inherit" : "pipe"],
   });
+  running.add(child);
   let output = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -41,6 +48,7 @@ export async function runStep(step: Step, { stream }: { stream: boolean }): Prom
     });
     child.once("close", resolve);
   });
+  running.delete(child);
   return { ok: code === 0, output, seconds: (performance.now() - startedMs) / 1000 };
 }
 

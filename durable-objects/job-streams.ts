@@ -1,0 +1,188 @@
+import { hasRoom, noteSeen, noteSent, openWindow, type BrowserWindow } from "../core/relay/browser-window.ts";
+import type { Job, RelayState } from "../core/relay/state.ts";
+import { isTerminal } from "../core/relay/state.ts";
+import { readGrant } from "../core/secrets/tokens.ts";
+import { BROWSER_WINDOW_BYTES, CLOSE } from "../protocol/limits.ts";
+import { parseBrowserFrame, type JobStreamMessage } from "../protocol/stream.ts";
+import type { Progress } from "../protocol/wire.ts";
+import type { Chunk, JobLog } from "./job-log.ts";
+import type { BrowserGrant, RelayOutside, RelayPlatform, RelaySocket } from "./platform.ts";
+
+/** What survives hibernation beside a browser's socket. */
+export interface BrowserAttachment {
+  kind: "browser";
+  jobId: string;
+  userId: string;
+  sessionHash: string;
+  grantUntilMs: number;
+  window: BrowserWindow;
+}
+
+/**
+ * The browsers that follow this host's jobs: replay from storage, then the same frame for all that are in sync. A slow
+ * one is left behind at its window and goes on from storage when it has seen some; it never holds up the agent.
+ */
+export class JobStreams {
+  readonly #platform: RelayPlatform;
+  readonly #outside: RelayOutside;
+  readonly #log: JobLog;
+  /** Last progress of each running job; may vanish, the next one comes within a second. */
+  readonly #progress = new Map<string, { progress: Progress; atMs: number }>();
+
+  constructor(platform: RelayPlatform, outside: RelayOutside, log: JobLog) {
+    this.#platform = platform;
+    this.#outside = outside;
+    this.#log = log;
+  }
+
+  accept(socket: RelaySocket, grant: BrowserGrant, state: RelayState, job: Job | null): void {
+    this.#platform.acceptWebSocket(socket, ["browser", grant.jobId]);
+    const attachment: BrowserAttachment = {
+      kind: "browser",
+      jobId: grant.jobId,
+      userId: grant.userId,
+      sessionHash: grant.sessionHash,
+      grantUntilMs: grant.grantUntilMs,
+      window: openWindow(grant.afterSeq),
+    };
+    socket.serializeAttachment(attachment);
+    // A job that was asked for and not offered yet: its first state is told when it is.
+    if (!job) return;
+    socket.send(stateFrame(state, job));
+    const last = this.#progress.get(job.jobId);
+    if (last) socket.send(progressFrame(last.progress, last.atMs));
+    this.#pump(socket, attachment, job.acked);
+  }
+
+  /** A frame of a browser; `job` is the one it follows. */
+  takeFrame(socket: RelaySocket, attachment: BrowserAttachment, frame: string | ArrayBuffer, job: Job | null): void {
+    const message = typeof frame === "string" ? parseBrowserFrame(frame) : null;
+    if (!message) {
+      socket.close(CLOSE.badFrame, "bad_frame");
+      return;
+    }
+    if (message.type === "seen") {
+      noteSeen(attachment.window, message.seq);
+      socket.serializeAttachment(attachment);
+      if (job) this.#pump(socket, attachment, job.acked);
+      return;
+    }
+    const grant = readGrant(this.#outside.grantKey, message.grant, this.#outside.now());
+    if (!grant || grant.userId !== attachment.userId || grant.sessionHash !== attachment.sessionHash) {
+      socket.close(CLOSE.badProof, "grant refused");
+      return;
+    }
+    attachment.grantUntilMs = grant.expiresAtMs;
+    socket.serializeAttachment(attachment);
+  }
+
+  /** Sends new records of a job; they are kept already. */
+  sendChunk(chunk: Chunk): void {
+    const followers = this.#platform.getWebSockets(chunk.jobId);
+    if (followers.length === 0) return;
+    const frame = recordsFrame(chunk);
+    for (const socket of followers) {
+      const attachment = socket.deserializeAttachment() as BrowserAttachment;
+      if (attachment.window.cursor === chunk.first - 1 && canTake(socket, attachment)) {
+        socket.send(frame);
+        noteSent(attachment.window, chunk.last, frame.length);
+        socket.serializeAttachment(attachment);
+      } else this.#pump(socket, attachment, chunk.last);
+    }
+  }
+
+  sendState(state: RelayState, job: Job): void {
+    if (isTerminal(job)) this.#progress.delete(job.jobId);
+    const followers = this.#platform.getWebSockets(job.jobId);
+    if (followers.length === 0) return;
+    const frame = stateFrame(state, job);
+    for (const socket of followers) socket.send(frame);
+  }
+
+  /** Progress is the last value only, and is skipped for a browser whose window is shut. */
+  sendProgress(jobId: string, progress: Progress): void {
+    const atMs = this.#outside.now();
+    this.#progress.set(jobId, { progress, atMs });
+    const followers = this.#platform.getWebSockets(jobId);
+    if (followers.length === 0) return;
+    const frame = progressFrame(progress, atMs);
+    for (const socket of followers)
+      if (canTake(socket, socket.deserializeAttachment() as BrowserAttachment)) socket.send(frame);
+  }
+
+  /** Closes every browser of a session at once. */
+  closeSession(sessionHash: string): void {
+    for (const socket of this.#platform.getWebSockets("browser")) {
+      const attachment = socket.deserializeAttachment() as BrowserAttachment;
+      if (attachment.sessionHash === sessionHash) socket.close(CLOSE.badProof, "signed out");
+    }
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const socket of this.#platform.getWebSockets("browser")) socket.close(code, reason);
+  }
+
+  /** Closes browsers whose grant has run out; answers when the next one does. */
+  closeExpired(nowMs: number): number | null {
+    let next: number | null = null;
+    for (const socket of this.#platform.getWebSockets("browser")) {
+      if (socket.readyState !== 1) continue;
+      const { grantUntilMs } = socket.deserializeAttachment() as BrowserAttachment;
+      if (grantUntilMs <= nowMs) socket.close(CLOSE.badProof, "grant expired");
+      else if (next === null || grantUntilMs < next) next = grantUntilMs;
+    }
+    return next;
+  }
+
+  /** Sends from storage until the browser is in sync or its window is full. */
+  #pump(socket: RelaySocket, attachment: BrowserAttachment, acked: number): void {
+    const { window, jobId } = attachment;
+    const before = window.cursor;
+    if (window.cursor > acked) window.cursor = acked;
+    while (window.cursor < acked && canTake(socket, attachment)) {
+      const chunk = this.#log.next(jobId, window.cursor);
+      const firstKept = chunk?.first ?? acked + 1;
+      if (firstKept > window.cursor + 1) {
+        send(socket, { type: "trimmed", firstSeq: firstKept });
+        window.cursor = firstKept - 1;
+      }
+      if (!chunk) break;
+      const frame = recordsFrame(chunk);
+      socket.send(frame);
+      noteSent(window, chunk.last, frame.length);
+    }
+    if (window.cursor !== before) socket.serializeAttachment(attachment);
+  }
+}
+
+/** Twice the window waits in the socket only when the browser says "seen" of what it has not read. */
+function canTake(socket: RelaySocket, attachment: BrowserAttachment): boolean {
+  return (
+    socket.readyState === 1 && hasRoom(attachment.window) && (socket.bufferedAmount ?? 0) < 2 * BROWSER_WINDOW_BYTES
+  );
+}
+
+function send(socket: RelaySocket, message: JobStreamMessage): void {
+  socket.send(JSON.stringify(message));
+}
+
+function recordsFrame(chunk: Chunk): string {
+  return `{"type":"records","first":${chunk.first},"records":[${chunk.body}]}`;
+}
+
+function progressFrame(progress: Progress, atMs: number): string {
+  const message: JobStreamMessage = { type: "progress", progress, atMs };
+  return JSON.stringify(message);
+}
+
+function stateFrame(state: RelayState, job: Job): string {
+  const message: JobStreamMessage = {
+    type: "state",
+    state: job.state,
+    ackedSeq: job.acked,
+    cancelAsked: job.cancelAsked,
+  };
+  const { silentSinceMs } = state.kept;
+  if (silentSinceMs !== null && !state.live && !isTerminal(job)) message.agentSilentSinceMs = silentSinceMs;
+  return JSON.stringify(message);
+}

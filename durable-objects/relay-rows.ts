@@ -1,0 +1,150 @@
+import type { Fact } from "../core/relay/facts.ts";
+import { isTerminal, newHost, type Job, type KeptHost } from "../core/relay/state.ts";
+import type { RelayPlatform } from "./platform.ts";
+
+type Sql = RelayPlatform["storage"]["sql"];
+
+/** The rows of one host but for its log: what the relay knows, its jobs, and the facts still owed to the database. */
+export class RelayRows {
+  readonly #sql: Sql;
+  readonly #hostId: string;
+
+  constructor(sql: Sql, hostId: string) {
+    this.#sql = sql;
+    this.#hostId = hostId;
+  }
+
+  loadHost(): KeptHost {
+    const [row] = this.#sql.exec("SELECT body FROM relay_hosts WHERE host_id = ?", this.#hostId).toArray();
+    return row ? { ...newHost(), ...(JSON.parse(row["body"] as string) as KeptHost) } : newHost();
+  }
+
+  saveHost(kept: KeptHost): void {
+    this.#sql.exec(
+      "INSERT INTO relay_hosts (host_id, body) VALUES (?, ?) ON CONFLICT (host_id) DO UPDATE SET body = excluded.body",
+      this.#hostId,
+      JSON.stringify(kept),
+    );
+  }
+
+  loadOpenJobs(): Job[] {
+    return this.#sql
+      .exec("SELECT body FROM relay_jobs WHERE host_id = ?", this.#hostId)
+      .toArray()
+      .map((row) => JSON.parse(row["body"] as string) as Job);
+  }
+
+  loadEndedJob(jobId: string): Job | null {
+    const [row] = this.#sql
+      .exec("SELECT body FROM relay_ended WHERE host_id = ? AND job_id = ?", this.#hostId, jobId)
+      .toArray();
+    return row ? (JSON.parse(row["body"] as string) as Job) : null;
+  }
+
+  saveJob(job: Job, nowMs: number): void {
+    const body = JSON.stringify(job);
+    if (!isTerminal(job)) {
+      this.#sql.exec(
+        `INSERT INTO relay_jobs (host_id, job_id, body) VALUES (?, ?, ?)
+         ON CONFLICT (host_id, job_id) DO UPDATE SET body = excluded.body`,
+        this.#hostId,
+        job.jobId,
+        body,
+      );
+      return;
+    }
+    this.#sql.exec("DELETE FROM relay_jobs WHERE host_id = ? AND job_id = ?", this.#hostId, job.jobId);
+    this.#sql.exec(
+      `INSERT INTO relay_ended (host_id, job_id, ended_at, log_size, body) VALUES (?, ?, ?, -1, ?)
+       ON CONFLICT (host_id, job_id) DO UPDATE SET body = excluded.body`,
+      this.#hostId,
+      job.jobId,
+      nowMs,
+      body,
+    );
+  }
+
+  /** Ended jobs whose log is still as it was appended. */
+  untidyJobs(): string[] {
+    return this.#sql
+      .exec("SELECT job_id FROM relay_ended WHERE host_id = ? AND log_size = -1", this.#hostId)
+      .toArray()
+      .map((row) => row["job_id"] as string);
+  }
+
+  noteLogSize(jobId: string, size: number): void {
+    this.#sql.exec("UPDATE relay_ended SET log_size = ? WHERE host_id = ? AND job_id = ?", size, this.#hostId, jobId);
+  }
+
+  /** Ended jobs that still have a log, oldest verdict first. */
+  endedLogs(): { jobId: string; size: number }[] {
+    return this.#sql
+      .exec(
+        "SELECT job_id, log_size FROM relay_ended WHERE host_id = ? AND log_size > 0 ORDER BY ended_at",
+        this.#hostId,
+      )
+      .toArray()
+      .map((row) => ({ jobId: row["job_id"] as string, size: row["log_size"] as number }));
+  }
+
+  /** Forgets jobs that ended before `beforeMs`; answers which. */
+  forgetEnded(beforeMs: number): string[] {
+    const old = this.#sql
+      .exec("SELECT job_id FROM relay_ended WHERE host_id = ? AND ended_at < ?", this.#hostId, beforeMs)
+      .toArray()
+      .map((row) => row["job_id"] as string);
+    for (const jobId of old)
+      this.#sql.exec("DELETE FROM relay_ended WHERE host_id = ? AND job_id = ?", this.#hostId, jobId);
+    return old;
+  }
+
+  /** Number of the last fact that waits, 0 when none does. */
+  lastFactNo(): number {
+    const [row] = this.#sql.exec("SELECT max(no) AS no FROM relay_facts WHERE host_id = ?", this.#hostId).toArray();
+    return (row?.["no"] as number | null) ?? 0;
+  }
+
+  addFact(no: number, fact: Fact): void {
+    this.#sql.exec(
+      "INSERT INTO relay_facts (host_id, no, body) VALUES (?, ?, ?)",
+      this.#hostId,
+      no,
+      JSON.stringify(fact),
+    );
+  }
+
+  firstFacts(limit: number): { no: number; fact: Fact }[] {
+    return this.#sql
+      .exec("SELECT no, body FROM relay_facts WHERE host_id = ? ORDER BY no LIMIT ?", this.#hostId, limit)
+      .toArray()
+      .map((row) => ({ no: row["no"] as number, fact: JSON.parse(row["body"] as string) as Fact }));
+  }
+
+  dropFacts(upToNo: number): void {
+    this.#sql.exec("DELETE FROM relay_facts WHERE host_id = ? AND no <= ?", this.#hostId, upToNo);
+  }
+
+  /** Everything of this host. */
+  wipe(): void {
+    for (const table of ["relay_hosts", "relay_jobs", "relay_ended", "relay_log", "relay_facts"])
+      this.#sql.exec(`DELETE FROM ${table} WHERE host_id = ?`, this.#hostId);
+  }
+}
+
+/**
+ * What the start of a process means for every relay in its file: sockets that were live are gone, as of `nowMs`.
+ * Answers the hosts, and apart from them those that still owe the database facts.
+ */
+export function loseAllAgents(sql: Sql, nowMs: number): { lost: string[]; owing: string[] } {
+  const ids = (rows: { toArray(): Record<string, unknown>[] }) => rows.toArray().map((row) => row["host_id"] as string);
+  return {
+    lost: ids(
+      sql.exec(
+        `UPDATE relay_hosts SET body = json_set(body, '$.silentSinceMs', ?)
+         WHERE json_extract(body, '$.epoch') > 0 AND json_extract(body, '$.silentSinceMs') IS NULL RETURNING host_id`,
+        nowMs,
+      ),
+    ),
+    owing: ids(sql.exec("SELECT DISTINCT host_id FROM relay_facts")),
+  };
+}

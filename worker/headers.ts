@@ -30,6 +30,7 @@ export const API_HEADERS: Readonly<Record<string, string>> = {
 /** The console's files. */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = { ...EVERYWHERE, "content-security-policy": POLICY };
 
-/** Files whose name carries a hash of their content. */
+/** A file whose name carries a hash of its content, as esbuild writes it: app-5QZ7K3XB.js */
+export const HASHED_NAME = /[-.][A-Z0-9]{8}\.[a-z0-9]+$/;
 export const IMMUTABLE = "public, max-age=31536000, immutable";
 export const REVALIDATE = "no-cache";

@@ -1,0 +1,28 @@
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { HASHED_NAME, IMMUTABLE, PAGE_HEADERS } from "../worker/headers.ts";
+import { root } from "./steps.ts";
+
+/**
+ * What the Worker serves as assets, dist/assets: the console (dist/ui), what hosts download (under /_agent/, read by the
+ * Worker alone) and `_headers`, so that both runtimes send the same list. Runs after the console and the agent are built.
+ */
+const out = join(root, "dist/assets");
+rmSync(out, { recursive: true, force: true });
+cpSync(join(root, "dist/ui"), out, { recursive: true, filter: (path) => !path.endsWith(".gz") });
+cpSync(join(root, "dist/agent/restic-manager-agent.cjs"), join(out, "_agent/restic-manager-agent.cjs"));
+cpSync(join(root, "scripts/install.sh"), join(out, "_agent/install.sh"));
+
+const lines = (headers: Readonly<Record<string, string>>) =>
+  Object.entries(headers).map(([name, value]) => `  ${name}: ${value}\n`);
+const hashed = readdirSync(out, { recursive: true, encoding: "utf8" })
+  .map((path) => `/${path}`)
+  .filter((path) => HASHED_NAME.test(path));
+writeFileSync(
+  join(out, "_headers"),
+  [
+    "/*\n",
+    ...lines(PAGE_HEADERS),
+    ...hashed.flatMap((path) => [`${path}\n`, ...lines({ "cache-control": IMMUTABLE })]),
+  ].join(""),
+);

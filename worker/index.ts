@@ -1,0 +1,50 @@
+import { FleetFeedObject, HostRelayObject } from "../durable-objects/cloudflare.ts";
+import { fail } from "../protocol/failure.ts";
+import { createApp } from "./app.ts";
+import { API_HEADERS } from "./headers.ts";
+import { problemResponse } from "./problem.ts";
+import { ROUTES } from "./routes/index.ts";
+import { runDue } from "./run-due.ts";
+import { feedOf, peerOfRequest, relayOf, runtimeOf, type WorkerEnv } from "./runtime-on-workers.ts";
+import { authorizeUpgrade, type Upgrade } from "./upgrade.ts";
+
+export { FleetFeedObject, HostRelayObject };
+
+/** Carries what was checked from the Worker to the object; the request made here is the only way to reach an object. */
+const UPGRADE_HEADER = "x-rm-upgrade";
+
+const app = createApp(ROUTES);
+
+export default {
+  async fetch(request, env, context) {
+    const seam = { runtime: runtimeOf(env), peer: peerOfRequest(request) };
+    if (new URL(request.url).pathname.startsWith("/ws/")) return openSocket(request, env, seam);
+    return app.fetch(request, seam, context);
+  },
+  async scheduled(_event, env) {
+    await runDue(runtimeOf(env));
+  },
+} satisfies ExportedHandler<WorkerEnv>;
+
+async function openSocket(
+  request: Request,
+  env: WorkerEnv,
+  seam: { runtime: ReturnType<typeof runtimeOf>; peer: ReturnType<typeof peerOfRequest> },
+): Promise<Response> {
+  const url = new URL(request.url);
+  if (request.method !== "GET" || request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    const failure = fail("protocol.unsupported", "Only a WebSocket connects here.").failure;
+    return problemResponse(failure, "", API_HEADERS);
+  }
+  const checked = await authorizeUpgrade(seam.runtime, seam.peer, {
+    path: url.pathname,
+    query: url.searchParams,
+    headers: request.headers,
+  });
+  if (!checked.ok) return problemResponse(checked.failure, "", API_HEADERS);
+  const upgrade: Upgrade = checked.value;
+  const object = upgrade.kind === "fleet" ? feedOf(env) : relayOf(env, upgrade.hostId);
+  return object.fetch("https://object.local/", {
+    headers: { upgrade: "websocket", [UPGRADE_HEADER]: JSON.stringify(upgrade) },
+  });
+}

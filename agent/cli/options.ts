@@ -1,0 +1,63 @@
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { ConfigError } from "../config/config.ts";
+import type { Directories } from "../config/directories.ts";
+
+export interface CliOptions {
+  command: "enroll" | "run" | "status" | "version";
+  directories: Directories;
+  server: string | null;
+  allowPlainWs: boolean;
+  json: boolean;
+}
+
+export const USAGE = `restic-manager-agent: runs restic on this host for a restic-manager server
+
+  restic-manager-agent enroll --server URL   join a server; the token comes from RM_TOKEN or stdin
+  restic-manager-agent run                   stay connected and run jobs
+  restic-manager-agent status                what this host is, and whether it is connected
+  restic-manager-agent version [--json]      versions of the agent, Node and restic
+
+  --config-dir DIR   folder of agent.yaml (RM_CONFIG_DIR, /etc/restic-manager)
+  --state-dir DIR    folder of jobs, credentials and cache (RM_STATE_DIR, /var/lib/restic-manager)
+  --allow-plain-ws   with enroll: accept a server without TLS that is not on this machine; only for a lab
+
+  RM_CERT_SHA256     with enroll: SHA-256 of the server's TLS certificate, which is then the only one accepted
+`;
+
+const COMMANDS = ["enroll", "run", "status", "version"] as const;
+
+/** What the command line asks for; throws a ConfigError with the usage when it cannot be understood. */
+export function readOptions(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  defaults: Directories,
+): CliOptions {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        server: { type: "string" },
+        "config-dir": { type: "string" },
+        "state-dir": { type: "string" },
+        "allow-plain-ws": { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+      },
+    });
+    const command = COMMANDS.find((name) => name === positionals[0]);
+    if (!command || positionals.length > 1) throw new Error(`Name one command: ${COMMANDS.join(", ")}.`);
+    return {
+      command,
+      directories: {
+        config: resolve(values["config-dir"] ?? env["RM_CONFIG_DIR"] ?? defaults.config),
+        state: resolve(values["state-dir"] ?? env["RM_STATE_DIR"] ?? defaults.state),
+      },
+      server: values.server ?? null,
+      allowPlainWs: values["allow-plain-ws"],
+      json: values.json,
+    };
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message}\n\n${USAGE}`);
+  }
+}

@@ -1,0 +1,49 @@
+import { performance } from "node:perf_hooks";
+import type { RandomBytes } from "../../core/ids.ts";
+import { startAgent } from "../agent.ts";
+import { ConfigError, loadConfig } from "../config/config.ts";
+import { checkServer } from "../link/server-url.ts";
+import { makeLog } from "../log.ts";
+import type { Platform } from "../platform/platform.ts";
+import { makeRedactor } from "../restic/redact.ts";
+import { lockState } from "../state-lock.ts";
+import { AGENT_VERSION } from "../version.ts";
+import type { CliOptions } from "./options.ts";
+
+/** Runs until SIGTERM or SIGINT, and then ends what runs cleanly. */
+export async function run(options: CliOptions, platform: Platform, random: RandomBytes): Promise<void> {
+  const { directories } = options;
+  process.umask(0o077);
+  const config = loadConfig(directories);
+  const server = checkServer(config.server, config.allowPlainWs);
+  if (!server.ok) throw new ConfigError(server.failure.message);
+  const unlockState = lockState(directories, platform);
+  const log = makeLog(
+    (line) => process.stderr.write(line),
+    Date.now,
+    makeRedactor([config.bearer, config.signKey, config.sealKey, config.vaultKey]),
+  );
+  log.info(`restic-manager-agent ${AGENT_VERSION} starts as host ${config.hostId}`);
+  const agent = startAgent({
+    config,
+    directories,
+    server: server.value,
+    platform,
+    env: process.env,
+    log,
+    nowMs: Date.now,
+    monotonicMs: () => performance.now(),
+    randomBytes: random,
+    random: Math.random,
+  });
+  // restic sends SIGHUP to the process a lock names, to see whether it lives; a recycled pid may be this one.
+  process.on("SIGHUP", () => log.info("SIGHUP: nothing to reload"));
+  await new Promise<void>((resolve) => {
+    process.once("SIGTERM", () => resolve());
+    process.once("SIGINT", () => resolve());
+  });
+  log.info("stopping");
+  await agent.stop();
+  unlockState();
+  log.info("stopped");
+}

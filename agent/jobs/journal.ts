@@ -1,0 +1,198 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { SUMMARY_KEEP_MS } from "../../protocol/limits.ts";
+import { timeMs, uuid } from "../../protocol/scalars.ts";
+import { jobSpecSchema, type HelloJob } from "../../protocol/wire.ts";
+import { isSystemError, makePrivateDirectory, syncDirectory, writeFileAtomically } from "../disk/atomic-file.ts";
+import type { SpoolBudget } from "../link/spool/budget.ts";
+import { realDisk } from "../link/spool/disk.ts";
+import { JobSpool, type SpoolOptions } from "../link/spool/job-spool.ts";
+
+const processMark = v.object({ pid: v.number(), startTicks: v.string(), bootId: v.string() });
+
+/** What job.json keeps of a job. A job that was cancelled before it was asked for has no spec. */
+const entrySchema = v.object({
+  jobId: uuid,
+  acceptedAtMs: timeMs,
+  state: v.picklist(["queued", "running", "finished"]),
+  spec: v.nullable(jobSpecSchema),
+  /** The process group restic runs in; null before it is spawned. */
+  child: v.nullable(processMark),
+});
+export type JournalEntry = v.InferOutput<typeof entrySchema>;
+
+/** A job on this host, from its acceptance to the acknowledgement of its verdict. */
+export interface JournalJob {
+  entry: JournalEntry;
+  readonly spool: JobSpool;
+}
+
+export interface JournalOptions {
+  /** Folder of the jobs: `<jobId>/job.json` and the spool beside it. */
+  directory: string;
+  budget: SpoolBudget;
+  nowMs(): number;
+  after: SpoolOptions["after"];
+  /** A job has new records to send. */
+  onKept(jobId: string): void;
+  onTrouble(why: string | null): void;
+}
+
+/**
+ * The agent's memory of its jobs. A job exists once its job.json does; a finished and acknowledged one leaves its id
+ * behind for 30 days, so that a repeated start is known (PROTOCOL sections 4 and 6). A disk that refuses costs what a
+ * crash would lose, not the job.
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #jobs = new Map<string, JournalJob>();
+  readonly #tombstones = new Map<string, number>();
+
+  private constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what a former run left. */
+  static open(options: JournalOptions): Journal {
+    makePrivateDirectory(options.directory);
+    const journal = new Journal(options);
+    journal.#loadTombstones();
+    for (const name of readdirSync(options.directory)) if (v.is(uuid, name)) journal.#loadJob(name);
+    return journal;
+  }
+
+  /** All jobs that are not fully acknowledged, in the order they were accepted. */
+  jobs(): JournalJob[] {
+    return [...this.#jobs.values()].sort((a, b) => a.entry.acceptedAtMs - b.entry.acceptedAtMs);
+  }
+  get(jobId: string): JournalJob | undefined {
+    return this.#jobs.get(jobId);
+  }
+  /** Whether the job is or was here: a start of it is a repeat. */
+  knows(jobId: string): boolean {
+    return this.#jobs.has(jobId) || this.#tombstones.has(jobId);
+  }
+
+  /** A new job with its first records; it is kept before this returns. */
+  accept(entry: JournalEntry, fill: (spool: JobSpool) => void): JournalJob {
+    const job = { entry, spool: JobSpool.create(this.#spoolOptions(entry.jobId)) };
+    this.#jobs.set(entry.jobId, job);
+    fill(job.spool);
+    this.#attempt(() => {
+      this.#write(entry);
+      syncDirectory(this.#options.directory);
+    });
+    return job;
+  }
+
+  /** Changes and keeps the entry of a job. */
+  update(job: JournalJob, change: Partial<JournalEntry>): void {
+    job.entry = { ...job.entry, ...change };
+    this.#attempt(() => this.#write(job.entry));
+  }
+
+  /** The server has all records up to `seq`; a finished job that is fully acknowledged leaves. */
+  acknowledge(jobId: string, seq: number): void {
+    const job = this.#jobs.get(jobId);
+    if (!job) return;
+    job.spool.acknowledge(seq);
+    if (job.entry.state === "finished" && job.spool.ended && job.spool.acked >= job.spool.tail) this.#forget(job);
+  }
+
+  hello(): HelloJob[] {
+    return this.jobs().map(({ entry, spool }) => ({
+      jobId: entry.jobId,
+      state: entry.state,
+      tail: spool.tail,
+      floor: spool.floor,
+    }));
+  }
+
+  /** Keeps what waits in memory. */
+  flush(): void {
+    for (const job of this.#jobs.values()) job.spool.flush();
+  }
+
+  #spoolOptions(jobId: string): SpoolOptions {
+    return {
+      directory: join(this.#options.directory, jobId),
+      disk: realDisk,
+      budget: this.#options.budget,
+      nowMs: this.#options.nowMs,
+      after: this.#options.after,
+      onKept: () => this.#options.onKept(jobId),
+      onTrouble: this.#options.onTrouble,
+    };
+  }
+
+  #write(entry: JournalEntry): void {
+    makePrivateDirectory(join(this.#options.directory, entry.jobId));
+    writeFileAtomically(join(this.#options.directory, entry.jobId, "job.json"), JSON.stringify(entry));
+  }
+
+  #loadJob(jobId: string): void {
+    const directory = join(this.#options.directory, jobId);
+    const entry = readEntry(join(directory, "job.json"));
+    // A folder without an entry died before the job was accepted, one with a tombstone while it left.
+    if (!entry || this.#tombstones.has(jobId)) {
+      rmSync(directory, { recursive: true, force: true });
+      return;
+    }
+    const job: JournalJob = { entry, spool: JobSpool.open(this.#spoolOptions(jobId)) };
+    this.#jobs.set(jobId, job);
+    if (job.spool.ended && entry.state !== "finished") this.update(job, { state: "finished", child: null });
+  }
+
+  #forget(job: JournalJob): void {
+    const { jobId } = job.entry;
+    const atMs = this.#options.nowMs();
+    this.#tombstones.set(jobId, atMs);
+    // The id is kept before the job leaves: at no moment is a job that ran unknown.
+    const kept = this.#attempt(() => this.#appendTombstone(jobId, atMs));
+    this.#jobs.delete(jobId);
+    if (kept) job.spool.remove();
+    else job.spool.close();
+  }
+
+  get #tombstoneFile(): string {
+    return join(this.#options.directory, "finished");
+  }
+
+  #appendTombstone(jobId: string, atMs: number): void {
+    writeFileSync(this.#tombstoneFile, `${jobId} ${atMs}\n`, { flag: "a", mode: 0o600, flush: true });
+  }
+
+  #loadTombstones(): void {
+    if (!existsSync(this.#tombstoneFile)) return;
+    const oldestMs = this.#options.nowMs() - SUMMARY_KEEP_MS;
+    const lines = readFileSync(this.#tombstoneFile, "utf8").split("\n");
+    for (const line of lines) {
+      const [jobId, atMs] = line.split(" ");
+      if (v.is(uuid, jobId) && Number(atMs) >= oldestMs) this.#tombstones.set(jobId, Number(atMs));
+    }
+    this.#attempt(() =>
+      writeFileAtomically(this.#tombstoneFile, [...this.#tombstones].map(([id, atMs]) => `${id} ${atMs}\n`).join("")),
+    );
+  }
+
+  #attempt(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.#options.onTrouble(error.message);
+      return false;
+    }
+  }
+}
+
+function readEntry(path: string): JournalEntry | null {
+  try {
+    const parsed = v.safeParse(entrySchema, JSON.parse(readFileSync(path, "utf8")));
+    return parsed.success ? parsed.output : null;
+  } catch {
+    return null;
+  }
+}

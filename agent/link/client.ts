@@ -1,0 +1,269 @@
+import { PING_TEXT, PONG_TEXT } from "../../protocol/limits.ts";
+import {
+  encodeAgentMessage,
+  parseServerFrame,
+  type AgentMessage,
+  type Hello,
+  type Progress,
+  type ServerMessage,
+} from "../../protocol/wire.ts";
+import type { Journal } from "../jobs/journal.ts";
+import type { AgentLog } from "../log.ts";
+import type { DialOptions } from "./dial.ts";
+import type { JoinStore } from "./join-store.ts";
+import { Outflow, type OutgoingJob } from "./outflow.ts";
+import { openSocket, type AgentSocket } from "./socket.ts";
+import { startState, stepLink, type LinkEffect, type LinkEvent, type LinkTimer } from "./step.ts";
+
+/** Progress is only worth sending while the socket keeps up. */
+const PROGRESS_BACKLOG_BYTES = 64 * 1024;
+
+export interface LinkOptions {
+  url: URL;
+  bearer: string;
+  dialOptions: DialOptions;
+  join: JoinStore;
+  journal: Journal;
+  log: AgentLog;
+  /** The host's clock. */
+  nowMs(): number;
+  /** A clock that no one sets, for waiting times. */
+  monotonicMs(): number;
+  /** 0..1. */
+  random(): number;
+  /** What this agent is, asked before each dial because it may have changed. */
+  prepareHello(): Promise<void>;
+  /** Signed over the nonce and the join number. */
+  hello(nonce: string): Hello;
+  /** A command, in the order of arrival; `serverNowMs` is now by the server's clock. */
+  onCommand(message: ServerMessage, serverNowMs: number): void;
+  onStatus(connected: boolean, why: string): void;
+}
+
+/**
+ * Carries out what `stepLink` decides: the one place with sockets and timers. It reads one socket; what an older one
+ * still had to say is forgotten with it.
+ */
+export class LinkClient {
+  readonly #options: LinkOptions;
+  readonly #outflow: Outflow;
+  readonly #timers = new Map<LinkTimer | "stall", NodeJS.Timeout>();
+  #state = startState;
+  #socket: AgentSocket | null = null;
+  #closing: Promise<void> = Promise.resolve();
+  #sentMs = 0;
+  #serverAheadMs = 0;
+  #sendScheduled = false;
+  readonly #drained = new Set<() => void>();
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#outflow = new Outflow(options.monotonicMs);
+  }
+
+  start(): void {
+    this.#handle({ on: "start" });
+  }
+
+  /** Closes the socket cleanly, after what is kept was sent and acknowledged or `graceMs` have passed. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#state.is === "live" && !this.#isDrained()) {
+      await new Promise<void>((resolve) => {
+        this.#drained.add(resolve);
+        setTimeout(resolve, graceMs);
+      });
+    }
+    this.#handle({ on: "stop" });
+    this.#clear("stall");
+    await this.#closing;
+  }
+
+  /** New records of some job can be sent. One send for all that is kept in the same turn. */
+  sendSoon(): void {
+    if (this.#sendScheduled) return;
+    this.#sendScheduled = true;
+    setImmediate(() => {
+      this.#sendScheduled = false;
+      this.#sendRecords();
+    });
+  }
+
+  /** Best effort: dropped when there is no link or it is behind. */
+  progress(jobId: string, progress: Progress): void {
+    if (this.#state.is !== "live" || !this.#socket || this.#socket.waitingBytes > PROGRESS_BACKLOG_BYTES) return;
+    this.send({ type: "job.progressed", jobId, progress });
+  }
+
+  /** Sends on the present socket; nothing when there is none. */
+  send(message: AgentMessage): void {
+    this.#sendText(encodeAgentMessage(message));
+  }
+
+  #sendText(text: string): void {
+    if (!this.#socket) return;
+    this.#sentMs = this.#options.monotonicMs();
+    this.#socket.send(text);
+  }
+
+  #handle(event: LinkEvent): void {
+    const { state, effects } = stepLink(this.#state, event, this.#options.random());
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: LinkEffect): void {
+    switch (effect.do) {
+      case "dial":
+        void this.#dial(effect.socket);
+        return;
+      case "forget":
+        if (this.#socket) this.#closing = this.#socket.forget(effect.code, effect.reason);
+        this.#socket = null;
+        this.#clear("stall");
+        return;
+      case "sendHello":
+        this.send(this.#options.hello(effect.nonce));
+        return;
+      case "sendPing":
+        this.#sendText(PING_TEXT);
+        return;
+      case "join":
+        this.#join(effect.welcome);
+        return;
+      case "deliver":
+        this.#deliver(effect.message);
+        return;
+      case "halveFrames":
+        this.#outflow.halveFrames();
+        return;
+      case "arm":
+        this.#arm(effect.timer, effect.afterMs);
+        return;
+      case "disarm":
+        this.#clear(effect.timer);
+        return;
+      case "note":
+        this.#options.log.warn(effect.text);
+        this.#options.onStatus(false, effect.text);
+        return;
+    }
+  }
+
+  async #dial(number: number): Promise<void> {
+    const { url, bearer, dialOptions } = this.#options;
+    try {
+      await this.#options.prepareHello();
+      const socket = await openSocket(url, bearer, dialOptions, {
+        onOpen: () => this.#handle({ on: "opened", socket: number }),
+        onText: (text) => this.#read(number, text),
+        onEnd: (ending) => this.#handle({ on: "ended", socket: number, ending }),
+      });
+      if (this.#state.socket === number && this.#state.is === "dialling") this.#socket = socket;
+      else await socket.forget(1000, "");
+    } catch (error) {
+      this.#handle({ on: "ended", socket: number, ending: { kind: "unreachable", why: (error as Error).message } });
+    }
+  }
+
+  #read(number: number, text: string): void {
+    if (text === PONG_TEXT) {
+      this.#handle({ on: "pong", socket: number });
+      return;
+    }
+    if (number !== this.#state.socket) return;
+    const parsed = parseServerFrame(text);
+    switch (parsed.kind) {
+      case "message":
+        this.#handle({ on: "message", socket: number, message: parsed.message });
+        return;
+      case "unknown":
+        if (this.#state.is !== "live") return;
+        this.send({
+          type: "unsupported",
+          what: parsed.type,
+          ...(parsed.jobId === undefined ? {} : { jobId: parsed.jobId }),
+        });
+        return;
+      case "malformed":
+      case "too-big":
+      case "hello-mismatch":
+        this.#options.log.warn(`a frame of the server was not understood (${parsed.kind})`);
+        return;
+    }
+  }
+
+  /** PROTOCOL section 2: keep the number, say so, drop what the server has, replay the rest. */
+  #join(welcome: Extract<ServerMessage, { type: "welcome" }>): void {
+    const { join, journal, log } = this.#options;
+    if (join.keep(welcome.join)) this.send({ type: "joined", join: welcome.join });
+    else log.warn("the join number could not be kept; check the disk of the state folder");
+    this.#serverAheadMs = welcome.timeMs - this.#options.nowMs();
+    for (const [jobId, seq] of Object.entries(welcome.acked)) journal.acknowledge(jobId, seq);
+    this.#outflow.restart(welcome.acked);
+    log.info(`connected to ${this.#options.url.host}`);
+    this.#options.onStatus(true, "");
+    this.#sendRecords();
+  }
+
+  #deliver(message: ServerMessage): void {
+    if (message.type !== "ack") {
+      this.#options.onCommand(message, this.#options.nowMs() + this.#serverAheadMs);
+      return;
+    }
+    this.#options.journal.acknowledge(message.jobId, message.seq);
+    this.#outflow.acknowledged(message.jobId, message.seq);
+    if (!this.#options.journal.get(message.jobId)) this.#outflow.forget(message.jobId);
+    this.#sendRecords();
+    if (this.#drained.size > 0 && this.#isDrained()) for (const done of this.#drained) done();
+  }
+
+  #sendRecords(): void {
+    if (this.#state.is !== "live") return;
+    const jobs = this.#outgoing();
+    for (let frame = this.#outflow.next(jobs); frame !== null; frame = this.#outflow.next(jobs)) this.#sendText(frame);
+    this.#watchForStall();
+  }
+
+  #outgoing(): OutgoingJob[] {
+    return this.#options.journal.jobs().map(({ entry, spool }) => ({
+      jobId: entry.jobId,
+      finished: entry.state === "finished",
+      spool,
+    }));
+  }
+
+  #isDrained(): boolean {
+    return this.#options.journal.jobs().every(({ spool }) => spool.acked >= spool.tail);
+  }
+
+  #watchForStall(): void {
+    const leftMs = this.#outflow.stallInMs();
+    if (leftMs === null || this.#timers.has("stall")) return;
+    this.#set("stall", leftMs, () => {
+      if (this.#outflow.stallInMs() === 0) this.#handle({ on: "stalled" });
+      else this.#watchForStall();
+    });
+  }
+
+  #arm(timer: LinkTimer, afterMs: number): void {
+    this.#clear(timer);
+    this.#set(timer, afterMs, () =>
+      this.#handle({ on: "timer", timer, silentMs: this.#options.monotonicMs() - this.#sentMs }),
+    );
+  }
+
+  #set(timer: LinkTimer | "stall", afterMs: number, task: () => void): void {
+    this.#timers.set(
+      timer,
+      setTimeout(() => {
+        this.#timers.delete(timer);
+        task();
+      }, afterMs),
+    );
+  }
+
+  #clear(timer: LinkTimer | "stall"): void {
+    clearTimeout(this.#timers.get(timer));
+    this.#timers.delete(timer);
+  }
+}

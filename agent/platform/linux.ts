@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { release } from "node:os";
+import type { Platform, ProcessMark } from "./platform.ts";
+
+/** Architectures as Debian names them. */
+const ARCH_NAMES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+export const linux: Platform = {
+  defaultDirectories: { config: "/etc/restic-manager", state: "/var/lib/restic-manager" },
+  os: "linux",
+  arch: ARCH_NAMES[process.arch] ?? process.arch,
+
+  machineFacts() {
+    const machineId = readText("/etc/machine-id")?.trim() ?? "";
+    const distribution = /^PRETTY_NAME="?(.*?)"?$/m.exec(readText("/etc/os-release") ?? "")?.[1];
+    return {
+      kernel: release(),
+      ...(distribution === undefined ? {} : { distribution }),
+      // machine-id(5): confidential, so only a keyed hash of it leaves the host.
+      ...(machineId === ""
+        ? {}
+        : { machineId: createHash("sha256").update(`rm-machine-1\n${machineId}`).digest("hex") }),
+    };
+  },
+
+  markProcess(pid) {
+    const stat = readStat(pid);
+    return stat ? { pid, startTicks: stat.startTicks, bootId: bootId() } : null;
+  },
+
+  isAlive(mark) {
+    const stat = readStat(mark.pid);
+    return stat !== null && stat.state !== "Z" && stat.startTicks === mark.startTicks && mark.bootId === bootId();
+  },
+
+  findOrphans(jobId, child) {
+    const ours = new Set<number>();
+    const group = child && ownsGroup(child) ? child.pid : null;
+    for (const name of readdirSync("/proc")) {
+      const pid = Number(name);
+      if (!Number.isInteger(pid) || pid === process.pid) continue;
+      const stat = readStat(pid);
+      if (!stat || stat.state === "Z") continue;
+      if (stat.group === group || carriesJob(pid, jobId)) ours.add(pid);
+    }
+    return [...ours];
+  },
+
+  signalGroup(pid, signal) {
+    try {
+      process.kill(-pid, signal);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+      throw error;
+    }
+  },
+};
+
+interface Stat {
+  state: string;
+  group: number;
+  startTicks: string;
+}
+
+/** Fields of /proc/PID/stat (proc_pid_stat(5)); the name in the second may hold spaces and brackets. */
+function readStat(pid: number): Stat | null {
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === null) return null;
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, , group] = fields;
+  const startTicks = fields[19];
+  return state === undefined || startTicks === undefined ? null : { state, group: Number(group), startTicks };
+}
+
+/**
+ * Whether the group of that number is still the child's: the kernel gives no new process the number of a group that
+ * has members, so only a leader with another start time is somebody else's.
+ */
+function ownsGroup(child: ProcessMark): boolean {
+  if (child.bootId !== bootId()) return false;
+  const leader = readStat(child.pid);
+  return leader === null || leader.startTicks === child.startTicks;
+}
+
+function carriesJob(pid: number, jobId: string): boolean {
+  return readText(`/proc/${pid}/environ`)?.split("\0").includes(`RM_JOB_ID=${jobId}`) ?? false;
+}
+
+function bootId(): string {
+  return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+}
+
+/** Null when it is gone or another user's. */
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Directories } from "../config/directories.ts";
+
+/** A process as the journal keeps it: a pid alone could by now be somebody else's. */
+export interface ProcessMark {
+  pid: number;
+  /** Start time in the kernel's own unit. */
+  startTicks: string;
+  /** Which boot it belongs to. */
+  bootId: string;
+}
+
+/** What differs between operating systems. */
+export interface Platform {
+  defaultDirectories: Directories;
+  /** `linux`, and the processor as restic's and Debian's builds call it. */
+  os: string;
+  arch: string;
+  /** What tells this machine from a copy of it; no serial number leaves in clear. */
+  machineFacts(): Record<string, string>;
+  /** Null when the process is not there. */
+  markProcess(pid: number): ProcessMark | null;
+  isAlive(mark: ProcessMark): boolean;
+  /** Pids of what is left of a job: the marked process, its group, and whatever carries RM_JOB_ID=jobId. */
+  findOrphans(jobId: string, child: ProcessMark | null): number[];
+  /** Signals a child that leads a process group, and its group; false when it is gone. */
+  signalGroup(pid: number, signal: "SIGINT" | "SIGKILL"): boolean;
+}

@@ -1,0 +1,66 @@
+import type * as v from "valibot";
+import type {
+  AuditResource,
+  bootstrapBody,
+  createdEnrollmentSchema,
+  createEnrollmentBody,
+  createJobBody,
+  EnrollmentTokenResource,
+  FleetSummary,
+  grantAnswer,
+  HostDetail,
+  HostResource,
+  JobResource,
+  loginBody,
+  MeResource,
+  Page,
+  patchHostBody,
+  putCredentialsBody,
+  RepositoryResource,
+  SnapshotResource,
+  StatusResource,
+} from "../../protocol/api.ts";
+import { call, withQuery } from "./api.ts";
+
+type Body<S extends v.GenericSchema> = v.InferInput<S>;
+type Query = Readonly<Record<string, string | undefined>>;
+const id = encodeURIComponent;
+
+export type CreatedEnrollment = v.InferOutput<typeof createdEnrollmentSchema>;
+
+/** The API as the console uses it: one line per call. */
+export const api = {
+  status: () => call<StatusResource>("GET", "/api/status"),
+  bootstrap: (body: Body<typeof bootstrapBody>) => call<MeResource>("POST", "/api/bootstrap", body),
+  login: (body: Body<typeof loginBody>) => call<MeResource>("POST", "/api/login", body),
+  logout: () => call<undefined>("POST", "/api/logout"),
+  me: () => call<MeResource>("GET", "/api/me"),
+  grant: () => call<v.InferOutput<typeof grantAnswer>>("POST", "/api/grants"),
+
+  summary: () => call<FleetSummary>("GET", "/api/fleet/summary"),
+  hosts: (query: Query) => call<Page<HostResource>>("GET", withQuery("/api/hosts", query)),
+  host: (hostId: string) => call<HostDetail>("GET", `/api/hosts/${id(hostId)}`),
+  patchHost: (hostId: string, body: Body<typeof patchHostBody>) =>
+    call<HostResource>("PATCH", `/api/hosts/${id(hostId)}`, body),
+  deleteHost: (hostId: string, confirmName: string) =>
+    call<undefined>("DELETE", `/api/hosts/${id(hostId)}`, { confirmName }),
+  putCredentials: (hostId: string, body: Body<typeof putCredentialsBody>) =>
+    call<RepositoryResource>("PUT", `/api/hosts/${id(hostId)}/repo-credentials`, body),
+  snapshots: (hostId: string, query: Query) =>
+    call<Page<SnapshotResource>>("GET", withQuery(`/api/hosts/${id(hostId)}/snapshots`, query)),
+
+  createEnrollment: (body: Body<typeof createEnrollmentBody>) =>
+    call<CreatedEnrollment>("POST", "/api/enrollment-tokens", body),
+  enrollment: (tokenId: string) => call<EnrollmentTokenResource>("GET", `/api/enrollment-tokens/${id(tokenId)}`),
+  revokeEnrollment: (tokenId: string) => call<undefined>("DELETE", `/api/enrollment-tokens/${id(tokenId)}`),
+
+  runJob: (hostId: string, body: Body<typeof createJobBody>) =>
+    call<JobResource>("POST", `/api/hosts/${id(hostId)}/jobs`, body),
+  jobs: (query: Query) => call<Page<JobResource>>("GET", withQuery("/api/jobs", query)),
+  job: (jobId: string) => call<JobResource>("GET", `/api/jobs/${id(jobId)}`),
+  cancelJob: (jobId: string) => call<undefined>("POST", `/api/jobs/${id(jobId)}/cancel`),
+  /** Address of the plain text log, for a download link. */
+  logAddress: (jobId: string) => `/api/jobs/${id(jobId)}/log`,
+
+  audit: (query: Query) => call<Page<AuditResource>>("GET", withQuery("/api/audit", query)),
+};

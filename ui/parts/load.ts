@@ -1,0 +1,77 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Answer, ApiFailure } from "../net/api.ts";
+import { BusyButton } from "./button.ts";
+import { html, type Children } from "./html.ts";
+import { failureNotice } from "./notice.ts";
+
+const SKELETON_AFTER_MS = 150;
+
+/** What a part of a page shows while, when and instead of its data. Old data stays while it is read again. */
+export interface Load<T> {
+  value: T | null;
+  failure: ApiFailure | null;
+  /** True once nothing has come for 150 ms. */
+  slow: boolean;
+  reload(): Promise<void>;
+  /** Puts a value in place that is newer than the one loaded. */
+  set(value: T): void;
+}
+
+/** Loads when the page opens and whenever `key` changes; an answer to an older key is dropped. */
+export function useLoad<T>(key: string, load: () => Promise<Answer<T>>): Load<T> {
+  const [held, setHeld] = useState<{ key: string; value: T | null; failure: ApiFailure | null }>({
+    key,
+    value: null,
+    failure: null,
+  });
+  const [slow, setSlow] = useState(false);
+  const latest = useRef(0);
+
+  async function reload(): Promise<void> {
+    const mine = ++latest.current;
+    const answer = await load();
+    if (mine !== latest.current) return;
+    setHeld((old) =>
+      answer.ok
+        ? { key, value: answer.value, failure: null }
+        : { key, value: old.key === key ? old.value : null, failure: answer.failure },
+    );
+  }
+
+  useEffect(() => {
+    setSlow(false);
+    const timer = window.setTimeout(() => setSlow(true), SKELETON_AFTER_MS);
+    void reload();
+    return () => {
+      window.clearTimeout(timer);
+      latest.current += 1;
+    };
+  }, [key]);
+
+  const current = held.key === key ? held : { value: null, failure: null };
+  return {
+    value: current.value,
+    failure: current.failure,
+    slow,
+    reload,
+    set: (value) => setHeld({ key, value, failure: null }),
+  };
+}
+
+/** The data, or its skeleton, or why it is not here with a way to try again. */
+export function loaded<T>(load: Load<T>, show: (value: T) => Children, skeleton: Children): Children {
+  if (load.value !== null) return show(load.value);
+  if (load.failure !== null)
+    return failureNotice(
+      load.failure,
+      html`<div><${BusyButton} kind="sm" icon="refresh" onPress=${load.reload}>Retry<//></div>`,
+    );
+  return load.slow ? skeleton : null;
+}
+
+/** Grey lines in the geometry of a list. */
+export function skeletonLines(lines: number) {
+  return html`<div class="pad stack" aria-hidden="true">
+    ${Array.from({ length: lines }, (_, i) => html`<span class=${`skel skel-${i % 3}`}></span>`)}
+  </div>`;
+}

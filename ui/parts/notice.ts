@@ -1,0 +1,34 @@
+import type { Failure } from "../../protocol/failure.ts";
+import { failureWords } from "../words/failure.ts";
+import { literal } from "../words/literal.ts";
+import { html, type Children } from "./html.ts";
+import { icon } from "./icon.ts";
+
+const ICON = { bad: "bad", warn: "warn", ok: "ok", run: "run", info: "info" } as const;
+
+/** A coloured box with an icon. `alert` is read out at once, `status` when there is time. */
+export function notice(kind: keyof typeof ICON, body: Children, role?: "alert" | "status") {
+  return html`<div class=${`note ${kind}`} role=${role}>
+    ${icon(ICON[kind], kind === "run" ? "spin" : "")}
+    <div class="grow stack stack-1">${body}</div>
+  </div>`;
+}
+
+/** A failure as its sentence, the server's own words where they say more, and the next step. */
+export function failureNotice(failure: Failure & { requestId?: string }, after?: Children) {
+  const words = failureWords(failure.code);
+  const own = failure.message !== "" && failure.message !== words.says ? literal(failure.message) : null;
+  return notice(
+    "bad",
+    html`<b>${words.says}</b>
+      ${own === null ? null : html`<span class="text-literal">${own}</span>`}
+      <span>${words.next}</span>
+      ${
+        failure.code === "server.internal" && failure.requestId
+          ? html`<span class="fs12">Request id <span class="mono">${failure.requestId}</span></span>`
+          : null
+      }
+      ${after}`,
+    "alert",
+  );
+}

@@ -1,0 +1,51 @@
+import type { HostStatus } from "../../protocol/api.ts";
+import type { JobState } from "../../protocol/stream.ts";
+import type { JobKind, JobPhase } from "../../protocol/wire.ts";
+
+/** Which of the pill's colours a status takes; `ok` and `quiet` are text only. */
+export type Tone = "ok" | "warn" | "bad" | "run" | "idle" | "quiet" | "okfill";
+
+export interface StatusWords {
+  word: string;
+  icon: string;
+  tone: Tone;
+}
+
+export const HOST_STATUS: Record<HostStatus, StatusWords> = {
+  failing: { word: "Failing", icon: "bad", tone: "bad" },
+  late: { word: "Late", icon: "late", tone: "warn" },
+  warnings: { word: "Warnings", icon: "warn", tone: "warn" },
+  offline: { word: "Offline", icon: "offline", tone: "idle" },
+  new: { word: "No backup yet", icon: "todo", tone: "quiet" },
+  protected: { word: "Protected", icon: "ok", tone: "ok" },
+};
+
+export const JOB_STATE: Record<JobState, StatusWords> = {
+  queued: { word: "Queued", icon: "todo", tone: "idle" },
+  running: { word: "Running", icon: "run", tone: "run" },
+  succeeded: { word: "Succeeded", icon: "ok", tone: "ok" },
+  failed: { word: "Failed", icon: "bad", tone: "bad" },
+  cancelled: { word: "Cancelled", icon: "stop", tone: "idle" },
+  unknown: { word: "Unknown", icon: "offline", tone: "idle" },
+};
+
+/** How a job's row reads: a success with warnings is told apart from a clean one. */
+export function jobStatus(job: { state: JobState; warnings: number }): StatusWords {
+  if (job.state === "succeeded" && job.warnings > 0)
+    return { word: job.warnings === 1 ? "1 warning" : `${job.warnings} warnings`, icon: "warn", tone: "warn" };
+  return JOB_STATE[job.state];
+}
+
+export const JOB_KIND: Record<JobKind, { noun: string; doing: string; verb: string }> = {
+  backup: { noun: "Backup", doing: "Backing up", verb: "backup" },
+  init: { noun: "Create repository", doing: "Creating the repository of", verb: "creation" },
+  snapshots: { noun: "List snapshots", doing: "Listing the snapshots of", verb: "listing" },
+};
+
+export const PHASE: Record<JobPhase, string> = {
+  prepare: "Prepare",
+  init: "Create repository",
+  scan: "Scan",
+  upload: "Back up",
+  list: "List snapshots",
+};

@@ -1,18 +1,14 @@
 import * as v from "valibot";
 import { openAtRest, sealAtRest, type Place } from "../core/secrets/at-rest.ts";
 import { fail, ok, type Result } from "../protocol/failure.ts";
-import { parseAddress, repositorySecretSchema, unknownEnvKeys, type RepositorySecret } from "../protocol/repository.ts";
+import { repositorySecretSchema, unknownEnvKeys, type Backend, type RepositorySecret } from "../protocol/repository.ts";
 import type { Runtime } from "./bindings.ts";
 
-/** `address` as it is kept, when restic can use it and its backend knows every key of `env`. */
-export function checkRepository(address: string, env: Readonly<Record<string, string>>): Result<string> {
-  const parsed = parseAddress(address);
-  if (!parsed.ok) return parsed;
-  const unknown = unknownEnvKeys(parsed.value.backend, env);
-  if (unknown.length > 0) {
-    return fail("request.invalid", `env: a ${parsed.value.backend} repository has no use for ${unknown.join(", ")}.`);
-  }
-  return ok(parsed.value.address);
+/** Refuses environment keys that the backend has no use for: what is not needed is not kept. */
+export function checkEnv(backend: Backend, env: Readonly<Record<string, string>>): Result<null> {
+  const unknown = unknownEnvKeys(backend, env);
+  if (unknown.length === 0) return ok(null);
+  return fail("request.invalid", `env: a ${backend} repository has no use for ${unknown.join(", ")}.`);
 }
 
 /** The text to store at `place`, under the server's present key. */

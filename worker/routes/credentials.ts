@@ -1,7 +1,8 @@
 import { pageOf, putCredentialsBody, repositorySchema } from "../../protocol/api.ts";
 import { fail, ok } from "../../protocol/failure.ts";
+import { parseAddress } from "../../protocol/repository.ts";
 import { actorOf } from "../access/actor.ts";
-import { checkRepository, openSecret, sealSecret } from "../repository-secret.ts";
+import { checkEnv, openSecret, sealSecret } from "../repository-secret.ts";
 import { route } from "../route.ts";
 import { loadHostVersions } from "../store/hosts.ts";
 import {
@@ -49,20 +50,22 @@ export const credentialRoutes = [
           "The server cannot read the stored secrets with its present key. Enter the password and all access keys again.",
         );
       }
-      const address = body.address ?? row.address;
+      const parsed = parseAddress(body.address ?? row.address);
+      if (!parsed.ok) return parsed;
+      const { address, backend } = parsed.value;
       // Access keys go to whoever the address names: who may not read them may not send them elsewhere either.
       if (address !== row.address && body.env === undefined && Object.keys(stored?.env ?? {}).length > 0) {
         return fail("request.invalid", "env: enter the access keys again when the address changes.");
       }
       const env = body.env ?? stored?.env ?? {};
-      const checked = checkRepository(address, env);
+      const checked = checkEnv(backend, env);
       if (!checked.ok) return checked;
       const version = row.version + 1;
       const password = body.password ?? stored!.password;
       const change = {
         hostId: params.id,
         repositoryId: row.id,
-        address: checked.value,
+        address,
         createRepository: body.createRepository ?? row.createRepository === 1,
         sealed: sealSecret(runtime, credentialPlace(row.id, "write", version), { password, env }),
         envKeys: Object.keys(env),
@@ -73,12 +76,12 @@ export const credentialRoutes = [
         action: "credential.write",
         targetKind: "host",
         targetId: params.id,
-        targetName: checked.value,
+        targetName: address,
         detail: {
           repositoryId: row.id,
           version,
           changed: Object.keys(body).filter((field) => field !== "repositoryId"),
-          ...(checked.value === row.address ? {} : { addressBefore: row.address }),
+          ...(address === row.address ? {} : { addressBefore: row.address }),
         },
       };
       if (!(await recordCredentialsChanged(db, change, audit, { nowMs: runtime.now(), random }))) {

@@ -12,9 +12,10 @@ import {
 } from "../../protocol/api.ts";
 import { fail, ok, type Failure } from "../../protocol/failure.ts";
 import { ENROLLMENT_TTL_MS } from "../../protocol/limits.ts";
+import { parseAddress } from "../../protocol/repository.ts";
 import { actorOf } from "../access/actor.ts";
 import { pageOfRows, readAfter } from "../page.ts";
-import { checkRepository, sealSecret } from "../repository-secret.ts";
+import { checkEnv, sealSecret } from "../repository-secret.ts";
 import { ownOrigin } from "../request-checks.ts";
 import { route } from "../route.ts";
 import {
@@ -74,18 +75,21 @@ export const enrollmentRoutes = [
     status: 201,
     async handler({ runtime, peer, body }, principal) {
       const { db, random, settings } = runtime;
-      const address = checkRepository(body.repository.address, body.repository.env);
-      if (!address.ok) return address;
+      const parsed = parseAddress(body.repository.address);
+      if (!parsed.ok) return parsed;
+      const { address, backend } = parsed.value;
+      const { password, env, createRepository } = body.repository;
+      const checked = checkEnv(backend, env);
+      if (!checked.ok) return checked;
       const nowMs = runtime.now();
       const id = uuidv7(nowMs, random);
       const token = makeToken("enrollment", random);
-      const { password, env, createRepository } = body.repository;
       const row = {
         id,
         secretHash: hashToken(token),
         hostName: body.hostName,
         tags: JSON.stringify(body.tags),
-        address: address.value,
+        address,
         createRepository: createRepository ? 1 : 0,
         sealed: sealSecret(runtime, enrollmentPlace(id), { password, env }),
         envKeys: JSON.stringify(Object.keys(env)),
@@ -104,7 +108,7 @@ export const enrollmentRoutes = [
         targetKind: "enrollment",
         targetId: id,
         targetName: body.hostName,
-        detail: { address: address.value, paths: body.paths },
+        detail: { address, paths: body.paths },
       };
       await recordEnrollmentCreated(db, row, audit, { nowMs, random });
       return ok({

@@ -58,7 +58,7 @@ export async function recordFacts(
     if (writes.some((write) => write.counts === "snapshots")) statements.push(countSnapshotsStatement(db, hostId));
     if (writes.some((write) => write.counts === "severity"))
       statements.push(refreshSeverityStatement(db, sql`${hosts.id} = ${hostId}`, clock.nowMs));
-    const results = (await db.batch(statements as [Statement, ...Statement[]])) as D1Result[];
+    const results = (await db.batch(statements as [Statement, ...Statement[]])) as { meta: { changes: number } }[];
     changed ||= results.some((result) => result.meta.changes > 0);
     let at = 0;
     for (const { statements: own, message } of writes) {

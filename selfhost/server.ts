@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createOutside } from "../durable-objects/outside.ts";
-import { offerBootstrap } from "../worker/access/bootstrap.ts";
+import { offerSetUp } from "../worker/access/bootstrap.ts";
 import { createPasswordHasher } from "../worker/access/password.ts";
 import { createApp } from "../worker/app.ts";
 import type { FleetFeedPort, Runtime } from "../worker/bindings.ts";
@@ -93,6 +93,8 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
     else relays.acceptFleet(socket, upgrade.grant);
   });
 
+  const name = config.host.includes(":") ? `[${config.host}]` : config.host;
+  await offerSetUp(runtime, config.publicUrl ?? `http://${name}:${config.port}`);
   web.server.listen(config.port, config.host);
   try {
     await once(web.server, "listening");
@@ -103,12 +105,8 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
     return { ok: false, why: `Cannot listen on ${config.host}:${config.port}: ${String(error)}. Set RM_LISTEN.` };
   }
   const bound = web.server.address() as { port: number };
-  const address = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${bound.port}`;
+  const address = `http://${name}:${bound.port}`;
   log.info("server.started", { address, version: VERSION, node: process.versions.node });
-  const setUpToken = await offerBootstrap(db, Date.now(), random);
-  if (setUpToken !== null) {
-    log.info("setup.waiting", { say: `Open ${config.publicUrl ?? address} and set up with the token ${setUpToken}` });
-  }
   const endMinutes = everyMinute(() => runDue(runtime));
 
   async function stop(why: string): Promise<void> {

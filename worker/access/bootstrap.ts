@@ -1,13 +1,21 @@
 import { hashToken, makeToken } from "../../core/secrets/tokens.ts";
-import type { RandomBytes } from "../../core/ids.ts";
-import type { Database } from "../bindings.ts";
-import { replaceBootstrapToken } from "../store/bootstrap.ts";
+import type { Runtime } from "../bindings.ts";
+import { loadBootstrapHash, replaceBootstrapToken } from "../store/bootstrap.ts";
+
+type Parts = Pick<Runtime, "db" | "log" | "now" | "random">;
 
 /**
- * A fresh set-up token while there is no user yet, else null. Only its hash is kept, so every start of a server that
- * has no administrator shows a new one and the one before it is void.
+ * While there is no user yet: makes a set-up token in place of any before it and shows it in the log, with the address
+ * where it is used. Answers it, or null once a user exists. Only its hash is kept.
  */
-export async function offerBootstrap(db: Database, nowMs: number, random: RandomBytes): Promise<string | null> {
-  const token = makeToken("bootstrap", random);
-  return (await replaceBootstrapToken(db, hashToken(token), nowMs)) ? token : null;
+export async function offerSetUp(runtime: Parts, address: string): Promise<string | null> {
+  const token = makeToken("bootstrap", runtime.random);
+  if (!(await replaceBootstrapToken(runtime.db, hashToken(token), runtime.now()))) return null;
+  runtime.log.info("setup.waiting", { say: `Open ${address} and set up with the token ${token}` });
+  return token;
+}
+
+/** Offers set-up where no start of a server has done so: a Worker has no start. */
+export async function offerSetUpOnce(runtime: Parts, address: string): Promise<void> {
+  if ((await loadBootstrapHash(runtime.db)) === null) await offerSetUp(runtime, address);
 }

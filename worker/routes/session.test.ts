@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../../tests/support/server.ts";
-import { offerBootstrap } from "../access/bootstrap.ts";
+import { offerSetUp } from "../access/bootstrap.ts";
 import { auditLog, sessions } from "../store/schema.ts";
 
 const PASSWORD = "correct horse battery";
@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 async function setUp(): Promise<void> {
-  const token = await offerBootstrap(server.db, server.nowMs(), server.runtime.random);
+  const token = await offerSetUp(server.runtime, server.peer.origin);
   const answer = await server.call("POST", "/api/bootstrap", {
     body: { token, username: "owner", password: PASSWORD },
   });
@@ -146,11 +146,14 @@ test("a lab may allow plain HTTP, with a cookie of another name", async () => {
 
 test("setting up is offered until the first administrator exists, then its route is an unknown address", async () => {
   expect((await server.call("GET", "/api/status")).json.setupNeeded).toBe(true);
+  expect((await server.call("GET", "/api/status")).json.setupNeeded).toBe(true);
+  expect(server.logLines.filter((line) => line.includes("setup.waiting"))).toHaveLength(1);
+  expect(server.logLines.join("\n")).toMatch(/Open https:\/\/manager\.test and set up with the token rmb_[\w-]{43}"/);
   const wrong = { token: "rmb_wrong", username: "owner", password: PASSWORD };
   expect((await server.call("POST", "/api/bootstrap", { body: wrong })).problem?.code).toBe("auth.bootstrap_invalid");
   await setUp();
   expect((await server.call("GET", "/api/status")).json.setupNeeded).toBe(false);
-  expect(await offerBootstrap(server.db, server.nowMs(), server.runtime.random)).toBeNull();
+  expect(await offerSetUp(server.runtime, server.peer.origin)).toBeNull();
   const unknown = await server.call("POST", "/api/unknown", { body: wrong });
   for (const [method, body] of [
     ["POST", wrong],
@@ -164,7 +167,7 @@ test("setting up is offered until the first administrator exists, then its route
 });
 
 test("of many who use the set-up token at once, one becomes the administrator", async () => {
-  const token = await offerBootstrap(server.db, server.nowMs(), server.runtime.random);
+  const token = await offerSetUp(server.runtime, server.peer.origin);
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, i) =>
       server.call("POST", "/api/bootstrap", { body: { token, username: `owner-${i}`, password: PASSWORD } }),

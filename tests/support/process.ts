@@ -37,9 +37,12 @@ atExit(() => {
   for (const pid of groups) signalGroup(pid, "SIGKILL");
 });
 
-/** Starts a program in a process group of its own, which does not outlive this process. */
+/**
+ * Starts a program in a process group of its own. The group ends with this process; where this process is killed, as
+ * vitest does with workers whose parent died, the kernel ends at least the program itself (PR_SET_PDEATHSIG).
+ */
 export function startProcess(command: string, args: readonly string[], options: StartOptions = {}): Running {
-  const child = spawn(command, args, {
+  const child = spawn("setpriv", ["--pdeathsig", "SIGKILL", "--", command, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", ...options.env },
     stdio: ["pipe", "pipe", "pipe"],

@@ -103,12 +103,15 @@ export class JobLog {
     const [row] = this.#storage.sql
       .exec(
         `SELECT first_seq, last_seq, records, body FROM relay_log
-         WHERE host_id = ?1 AND job_id = ?2 AND last_seq > ?3 AND first_seq >= coalesce(
-           (SELECT max(first_seq) FROM relay_log WHERE host_id = ?1 AND job_id = ?2 AND first_seq <= ?3 + 1), 0)
+         WHERE host_id = ? AND job_id = ? AND last_seq > ? AND first_seq >= coalesce(
+           (SELECT max(first_seq) FROM relay_log WHERE host_id = ? AND job_id = ? AND first_seq <= ?), 0)
          ORDER BY first_seq LIMIT 1`,
         this.#hostId,
         jobId,
         afterSeq,
+        this.#hostId,
+        jobId,
+        afterSeq + 1,
       )
       .toArray();
     if (!row) return null;

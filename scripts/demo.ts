@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -126,7 +126,9 @@ async function startServer(state: DemoState): Promise<{ child: ChildProcess; boo
   let failed: number | null = null;
   child.once("exit", (code) => (failed = code ?? 1));
   const lines: string[] = [];
+  const log = createWriteStream(join(folder, "server.log"), { flags: "a", mode: 0o600 });
   createInterface({ input: child.stdout! }).on("line", (line) => {
+    log.write(`${line}\n`);
     token ??= /rmb_[A-Za-z0-9_-]{43}/.exec(line)?.[0] ?? null;
     if (lines.push(line) > 20) lines.shift();
   });

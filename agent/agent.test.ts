@@ -122,6 +122,7 @@ describe("an agent", { timeout: 120_000 }, () => {
       { fromMs: 0, ids: [listed?.id] },
     ]);
     expect(relay.faults).toEqual([]);
+    await agent?.stop();
     expectNoSecretOnDisk();
   });
 

@@ -171,12 +171,12 @@ export class Jobs {
 
   async #settle(job: JournalJob): Promise<void> {
     const { jobId, child, spec } = job.entry;
-    const { found, gone } = await killOrphans(jobId, child, this.#host.platform);
-    this.#log.info(`job ${jobId}: was interrupted, ${found} processes of it ended`);
+    const dead = await killOrphans(jobId, child, this.#host.platform);
+    this.#log.info(`job ${jobId}: was interrupted by the end of a former agent`);
     const say = (text: string, level?: "warning") =>
       job.spool.add({ type: "logged", atMs: this.#host.nowMs(), stream: "agent", ...(level ? { level } : {}), text });
     say("The agent stopped in the middle of this job and has started again");
-    if (!gone) say("A restic of this job does not end; restart the host before you rely on its repository", "warning");
+    if (!dead) say("A restic of this job does not end; restart the host before you rely on its repository", "warning");
     if (spec) await this.#unlockAfter(job, spec);
     this.#finish(job, interruptedVerdict("The agent was ended in the middle of the job."));
   }

@@ -34,6 +34,10 @@ export const linux: Platform = {
     return stat !== null && stat.state !== "Z" && stat.startTicks === mark.startTicks && mark.bootId === bootId();
   },
 
+  isListed(mark) {
+    return readStat(mark.pid)?.startTicks === mark.startTicks && mark.bootId === bootId();
+  },
+
   findOrphans(jobId, child) {
     const ours = new Set<number>();
     const group = child && ownsGroup(child) ? child.pid : null;

@@ -20,6 +20,8 @@ export interface Platform {
   /** Null when the process is not there. */
   markProcess(pid: number): ProcessMark | null;
   isAlive(mark: ProcessMark): boolean;
+  /** Alive, or dead and still on the process list. */
+  isListed(mark: ProcessMark): boolean;
   /** Pids of what is left of a job: the marked process, its group, and whatever carries RM_JOB_ID=jobId. */
   findOrphans(jobId: string, child: ProcessMark | null): number[];
   /** Signals a child that leads a process group, and its group; false when it is gone. */

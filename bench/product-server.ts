@@ -28,7 +28,7 @@ export async function startProductServer(hosts: readonly SimulatedHost[]): Promi
     const port = 20_000 + Math.floor(Math.random() * 20_000);
     const origin = `http://127.0.0.1:${port}`;
     const env = { RM_DATA_DIR: join(folder, "data"), RM_SECRET_KEY_FILE: keyFile, RM_LISTEN: `127.0.0.1:${port}` };
-    const child = await startChild([main], env, /server\.listening/);
+    const child = await startChild([main], env, /server\.started/);
     return { child, origin };
   };
 

@@ -250,7 +250,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((done) => child.once("exit", () => done()));
   child.kill("SIGTERM");
-  const gone = await Promise.race([exited.then(() => true), sleep(20_000, false)]);
+  const gone = await Promise.race([exited.then(() => true), sleep(20_000, false, { ref: false })]);
   if (!gone) child.kill("SIGKILL");
   await exited;
 }

@@ -1,17 +1,18 @@
-import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HASHED_NAME, IMMUTABLE, PAGE_HEADERS } from "../worker/headers.ts";
 import { root } from "./steps.ts";
 
 /**
- * What the Worker serves as assets, dist/assets: the console (dist/ui), what hosts download (under /_agent/, read by the
- * Worker alone) and `_headers`, so that both runtimes send the same list. Runs after the console and the agent are built.
+ * Puts the installer beside the agent (dist/agent), and makes what the Worker serves as assets, dist/assets: the console
+ * (dist/ui), what hosts download (under /_agent/, read by the Worker) and `_headers`, so that both runtimes send the same
+ * list. Runs after the console and the agent are built.
  */
 const out = join(root, "dist/assets");
 rmSync(out, { recursive: true, force: true });
 cpSync(join(root, "dist/ui"), out, { recursive: true, filter: (path) => !path.endsWith(".gz") });
-cpSync(join(root, "dist/agent/restic-manager-agent.cjs"), join(out, "_agent/restic-manager-agent.cjs"));
-cpSync(join(root, "scripts/install.sh"), join(out, "_agent/install.sh"));
+copyFileSync(join(root, "scripts/install.sh"), join(root, "dist/agent/install.sh"));
+cpSync(join(root, "dist/agent"), join(out, "_agent"), { recursive: true });
 
 const lines = (headers: Readonly<Record<string, string>>) =>
   Object.entries(headers).map(([name, value]) => `  ${name}: ${value}\n`);

@@ -24,10 +24,10 @@ export interface StepResult {
 }
 
 const running = new Set<ChildProcess>();
-process.once("SIGTERM", () => {
+function stopAll(): void {
   for (const child of running) child.kill("SIGTERM");
   process.exit(143);
-});
+}
 
 /** Runs one program from the project's root; `stream` passes its output through instead of keeping it. */
 export async function runStep(step: Step, { stream }: { stream: boolean }): Promise<StepResult> {
@@ -37,6 +37,7 @@ export async function runStep(step: Step, { stream }: { stream: boolean }): Prom
     env: { ...process.env, ...quiet, ...(stream ? {} : { NO_COLOR: "1" }) },
     stdio: ["ignore", stream ? "inherit" : "pipe", stream ? "inherit" : "pipe"],
   });
+  if (running.size === 0) process.once("SIGTERM", stopAll);
   running.add(child);
   let output = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -49,6 +50,7 @@ export async function runStep(step: Step, { stream }: { stream: boolean }): Prom
     child.once("close", resolve);
   });
   running.delete(child);
+  if (running.size === 0) process.off("SIGTERM", stopAll);
   return { ok: code === 0, output, seconds: (performance.now() - startedMs) / 1000 };
 }
 

@@ -25,7 +25,8 @@ export function FleetPage() {
   const retry = html`<div><${BusyButton} kind="sm" icon="refresh" onPress=${loadFleet}>Retry<//></div>`;
 
   if (fleet === null) {
-    if (hostsFailure.value) return html`<div class="page">${failureNotice(hostsFailure.value, retry)}</div>`;
+    if (hostsFailure.value)
+      return html`<div class="page">${failureNotice(hostsFailure.value, { actions: retry })}</div>`;
     return html`<div class="page">${slow ? html`<section class="card">${skeletonLines(8)}</section>` : null}</div>`;
   }
   const verdict = fleetVerdict(fleet);
@@ -46,7 +47,7 @@ export function FleetPage() {
       empty
         ? html`<${EmptyFleet} />`
         : html`<${FleetTiles} fleet=${fleet} />
-            ${hostsFailure.value ? failureNotice(hostsFailure.value, retry) : null}
+            ${hostsFailure.value ? failureNotice(hostsFailure.value, { actions: retry }) : null}
             <${FleetTable} view=${viewOf(query)} />`
     }
   </div>`;

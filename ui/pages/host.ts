@@ -120,8 +120,7 @@ function Header(props: { host: HostResource; schedules: HostDetail["schedules"];
         ${host.tags.map((tag) => html`<span class="tag">${literal(tag)}</span>`)}
       </div>
       <p class="fs13 faint">
-        ${literal(host.os)}, ${literal(host.arch)}.
-        ${versionsText(host)}.${
+        ${aboutText(host)}${
           host.online
             ? " Online."
             : host.lastSeenAtMs === undefined
@@ -153,9 +152,9 @@ function Header(props: { host: HostResource; schedules: HostDetail["schedules"];
   </header>`;
 }
 
-function versionsText(host: HostResource): string {
+function aboutText(host: HostResource): string {
   const restic = host.resticVersion === "" ? "no restic found" : `restic ${literal(host.resticVersion)}`;
-  return `Agent ${literal(host.agentVersion)}, ${restic}`;
+  return `${literal(host.os)}, ${literal(host.arch)}. Agent ${literal(host.agentVersion)}, ${restic}.`;
 }
 
 function Vitals({ host }: { host: HostResource }) {
@@ -173,11 +172,17 @@ function Vitals({ host }: { host: HostResource }) {
           : html`<span class=${tone}>${icon(mark, "i-sm")} ${lastBackupLine(host)}</span>`
       }
     </div>
-    <div>
-      <span>Last good backup</span>
-      <b>${host.lastGoodBackupAtMs === undefined ? "never" : html`<${Ago} at=${host.lastGoodBackupAtMs} />`}</b>
-      ${host.lastGoodBackupAtMs === undefined ? null : html`<span>${absoluteText(host.lastGoodBackupAtMs).slice(0, 16)}</span>`}
-    </div>
+    ${
+      outcome === "failed" || outcome === "cancelled"
+        ? html`<div>
+            <span>Last good backup</span>
+            <b>${host.lastGoodBackupAtMs === undefined ? "never" : html`<${Ago} at=${host.lastGoodBackupAtMs} />`}</b>
+            <span
+              >${host.lastGoodBackupAtMs === undefined ? "" : absoluteText(host.lastGoodBackupAtMs).slice(0, 16)}</span
+            >
+          </div>`
+        : null
+    }
     <div>
       <span>Snapshots</span><b>${host.snapshotCount === 0 ? "none" : countText(host.snapshotCount)}</b
       ><span>in the repository</span>

@@ -252,7 +252,7 @@ function Notices({
   switch (verdict.state) {
     case "failed":
       return verdict.failure
-        ? failureNotice(verdict.failure, lastWord)
+        ? failureNotice(verdict.failure, { lastWords: lastWord })
         : notice("bad", html`<b>The job failed.</b>${lastWord}`, "alert");
     case "cancelled":
       return notice(

@@ -13,7 +13,7 @@ const CHIP: Record<Filter, { word: string; icon: string; tone: string }> = {
   new: HOST_STATUS.new,
   protected: HOST_STATUS.protected,
 };
-const TAGS_SHOWN = 8;
+const TAGS_SHOWN = 6;
 
 /** Search, counts and tags above the fleet table. `go` changes the view; typing replaces the address. */
 export function FleetFilters(props: {
@@ -55,12 +55,12 @@ export function FleetFilters(props: {
     ${
       tags.value.length === 0
         ? null
-        : html`<span class="upright hide-sm"></span>
-            <span class="row" role="group" aria-label="Tags">
-              ${tags.value.map((tag) =>
-                chip(view.tag === tag, () => go({ tag: view.tag === tag ? null : tag }), literal(tag)),
-              )}
-            </span>`
+        : html`<span class="row" role="group" aria-label="Tags"
+            ><span class="upright hide-sm"></span>
+            ${tags.value.map((tag) =>
+              chip(view.tag === tag, () => go({ tag: view.tag === tag ? null : tag }), literal(tag)),
+            )}
+          </span>`
     }
   </div>`;
 }

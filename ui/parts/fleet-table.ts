@@ -31,15 +31,13 @@ export function FleetTable({ view }: { view: FleetView }) {
   const go = (change: Partial<FleetView>, replace = false) => route(addressOf({ ...view, ...change }), replace);
   const head = (sort: Sort, word: string, kind = "") => {
     const on = view.sort === sort;
+    // The worst status is the highest, though its rank is the lowest number.
+    const falling = view.descending !== (sort === "status");
     // Numbers and times are first asked for largest first.
     const down = on ? !view.descending : sort !== "name" && sort !== "status";
-    return html`<th
-      scope="col"
-      class=${kind}
-      aria-sort=${on ? (view.descending ? "descending" : "ascending") : undefined}
-    >
+    return html`<th scope="col" class=${kind} aria-sort=${on ? (falling ? "descending" : "ascending") : undefined}>
       <button type="button" onClick=${() => go({ sort, descending: down }, true)}>
-        ${word}${on ? html`<span aria-hidden="true">${view.descending ? " ↓" : " ↑"}</span>` : null}
+        ${word}${on ? html`<span aria-hidden="true">${falling ? " ↓" : " ↑"}</span>` : null}
       </button>
     </th>`;
   };

@@ -79,7 +79,7 @@ export function RunningNumbers({ job, watch }: { job: JobResource; watch: JobWat
       ${errors > 0 ? html`<span class="t-warn">${icon("warn", "i-sm")} not read</span>` : html`<span>so far</span>`}
     </div>
     <div>
-      <span>Running</span
+      <span>Running for</span
       ><b>${startedAtMs === undefined || startedAtMs === null ? "not yet" : durationText(now.value - startedAtMs)}</b>
     </div>
     <div>

@@ -13,8 +13,6 @@ export interface Load<T> {
   /** True once nothing has come for 150 ms. */
   slow: boolean;
   reload(): Promise<void>;
-  /** Puts a value in place that is newer than the one loaded. */
-  set(value: T): void;
 }
 
 /** Loads when the page opens and whenever `key` changes; an answer to an older key is dropped. */
@@ -31,11 +29,12 @@ export function useLoad<T>(key: string, load: () => Promise<Answer<T>>): Load<T>
     const mine = ++latest.current;
     const answer = await load();
     if (mine !== latest.current) return;
-    setHeld((old) =>
-      answer.ok
-        ? { key, value: answer.value, failure: null }
-        : { key, value: old.key === key ? old.value : null, failure: answer.failure },
-    );
+    setHeld((old) => {
+      if (answer.ok) return { key, value: answer.value, failure: null };
+      // Old data outlasts a lost connection, but not the thing it is about.
+      const keep = old.key === key && answer.failure.status !== 404;
+      return { key, value: keep ? old.value : null, failure: answer.failure };
+    });
   }
 
   useEffect(() => {
@@ -54,7 +53,6 @@ export function useLoad<T>(key: string, load: () => Promise<Answer<T>>): Load<T>
     failure: current.failure,
     slow,
     reload,
-    set: (value) => setHeld({ key, value, failure: null }),
   };
 }
 
@@ -62,10 +60,9 @@ export function useLoad<T>(key: string, load: () => Promise<Answer<T>>): Load<T>
 export function loaded<T>(load: Load<T>, show: (value: T) => Children, skeleton: Children): Children {
   if (load.value !== null) return show(load.value);
   if (load.failure !== null)
-    return failureNotice(
-      load.failure,
-      html`<div><${BusyButton} kind="sm" icon="refresh" onPress=${load.reload}>Retry<//></div>`,
-    );
+    return failureNotice(load.failure, {
+      actions: html`<div><${BusyButton} kind="sm" icon="refresh" onPress=${load.reload}>Retry<//></div>`,
+    });
   return load.slow ? skeleton : null;
 }
 

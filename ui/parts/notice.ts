@@ -14,21 +14,22 @@ export function notice(kind: keyof typeof ICON, body: Children, role?: "alert" |
   </div>`;
 }
 
-/** A failure as its sentence, the server's own words where they say more, and the next step. */
-export function failureNotice(failure: Failure & { requestId?: string }, after?: Children) {
+/** A failure as its sentence, the own words of the server and of restic where they say more, and the next step. */
+export function failureNotice(
+  failure: Failure & { requestId?: string },
+  more: { lastWords?: Children; actions?: Children } = {},
+) {
   const words = failureWords(failure.code);
   const own = failure.message !== "" && failure.message !== words.says ? literal(failure.message) : null;
   return notice(
     "bad",
-    html`<b>${words.says}</b>
-      ${own === null ? null : html`<span class="text-literal">${own}</span>`}
-      <span>${words.next}</span>
-      ${
+    html`<b>${words.says}</b> ${own === null ? null : html`<span class="text-literal">${own}</span>`}
+      ${more.lastWords}<span>${words.next}</span> ${
         failure.code === "server.internal" && failure.requestId
           ? html`<span class="fs12">Request id <span class="mono">${failure.requestId}</span></span>`
           : null
       }
-      ${after}`,
+      ${more.actions}`,
     "alert",
   );
 }

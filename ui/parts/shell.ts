@@ -33,7 +33,7 @@ export function Shell({ section, children }: { section: string; children: Childr
       >`,
   );
   const name = session.value.state === "signed-in" ? session.value.me.user.username : "";
-  const brand = html`<a class="brand grow" href="/">${icon("logo", "mark")}restic-manager</a>`;
+  const brand = html`<a class="brand" href="/">${icon("logo", "mark")}restic-manager</a>`;
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to content</a>
     <header class="phonebar">
       ${brand}<${ThemeButton} kind="icon" /><${BusyButton}

@@ -1,17 +1,16 @@
-/** What an audited action is called where a reader would not guess it from its name. */
+/** What an audited action is called where its name alone would be jargon. */
 const WORDS: Readonly<Record<string, string>> = {
-  "me.bootstrap": "Made the first admin",
+  "setup.complete": "Set up the server",
   "session.start": "Signed in",
   "session.end": "Signed out",
-  "session.refused": "Failed to sign in",
   "token.create": "Made an API token",
   "token.revoke": "Revoked an API token",
-  "host.enroll": "Made an install token",
   "enrollment.create": "Made an install token",
   "enrollment.revoke": "Revoked an install token",
-  "agent.enroll": "Enrolled",
+  "host.enroll": "Joined the fleet",
   "host.edit": "Changed a host",
   "host.delete": "Removed a host",
+  "host.lock": "Locked a host",
   "credential.write": "Changed credentials",
   "job.run": "Asked for a job",
   "job.cancel": "Cancelled a job",

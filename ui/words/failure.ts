@@ -17,6 +17,10 @@ const WORDS: Record<FailureCode, FailureWords> = {
     says: "The server does not do that here.",
     next: "Reload the page: the console may be older than the server.",
   },
+  "request.upgrade_required": {
+    says: "Only a WebSocket connects at this address.",
+    next: "If a proxy stands before the server, let it pass WebSocket upgrades.",
+  },
   "request.cross_origin": {
     says: "The request came from another site, so the server refused it.",
     next: "Open the console under the server's own address.",

@@ -13,7 +13,6 @@ await build({
   target: "node22",
   format: "cjs",
   minify: true,
-  keepNames: true,
   // ws looks for these native helpers and does without them
   external: ["bufferutil", "utf-8-validate"],
   banner: { js: "#!/usr/bin/env node" },

@@ -8,6 +8,7 @@ export const FAILURE_CODES = [
   "request.not_json",
   "request.not_found",
   "request.method_not_allowed",
+  "request.upgrade_required",
   "request.cross_origin",
   "request.misdirected",
   "request.conflict",

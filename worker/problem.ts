@@ -8,6 +8,7 @@ export const STATUS_OF: Record<FailureCode, number> = {
   "request.not_json": 400,
   "request.not_found": 404,
   "request.method_not_allowed": 405,
+  "request.upgrade_required": 426,
   "request.cross_origin": 403,
   "request.misdirected": 421,
   "request.conflict": 409,
@@ -102,11 +103,13 @@ export function problemResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const problem = problemOf(failure, requestId);
+  // RFC 9110 section 15.5.22: 426 names what to upgrade to
+  const upgrade: Record<string, string> = problem.status === 426 ? { upgrade: "websocket", connection: "Upgrade" } : {};
   const retry =
     problem.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfterMs / 1000)) };
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { "content-type": "application/problem+json", ...retry, ...headers },
+    headers: { "content-type": "application/problem+json", ...retry, ...upgrade, ...headers },
   });
 }
 

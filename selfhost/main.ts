@@ -29,23 +29,26 @@ function stopWith(why: string): never {
 const config = readConfig(process.env, readKeyFile);
 if (!config.ok) stopWith(config.why);
 
-const started = await startServer(config.value, {
+const starting = startServer(config.value, {
   migrations: firstOf("migrations", "../migrations"),
   console: firstOf("../ui", "../dist/ui"),
   downloads: [firstOf("../agent", "../dist/agent"), firstOf("../../scripts", "../scripts")],
   write: (line) => void process.stdout.write(`${line}\n`),
 });
-if (!started.ok) stopWith(started.why);
-
 let stopping = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
     // A second signal does not wait.
     if (stopping) process.exit(1);
     stopping = true;
-    void started.value.stop(signal).then(
-      () => process.exit(0),
-      (error: unknown) => stopWith(`The server could not stop in good order: ${String(error)}`),
-    );
+    void starting
+      .then((started) => (started.ok ? started.value.stop(signal) : undefined))
+      .then(
+        () => process.exit(0),
+        (error: unknown) => stopWith(`The server could not stop in good order: ${String(error)}`),
+      );
   });
 }
+
+const started = await starting;
+if (!started.ok) stopWith(started.why);

@@ -166,6 +166,12 @@ test("state-changing requests from another site are refused before anything else
   expect((await server.call("POST", "/api/login", login)).problem?.code).toBe("request.cross_origin");
 });
 
+test("a socket's address answers a plain request with what to upgrade to", async () => {
+  const answer = await server.call("GET", "/ws/agent");
+  expect(answer.problem).toMatchObject({ status: 426, code: "request.upgrade_required" });
+  expect(answer.headers.get("upgrade")).toBe("websocket");
+});
+
 test("with a public URL another Host is misdirected, except for probes", async () => {
   server.close();
   server = await startTestServer({ settings: { publicUrl: "https://manager.test" } });

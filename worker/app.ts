@@ -58,6 +58,7 @@ export function createApp(routes: readonly Route[]): App {
       });
     });
   }
+  app.get("/ws/*", (c) => refuse(c, fail("request.upgrade_required", "Only a WebSocket connects here.").failure));
   app.notFound((c) => refuse(c, notFound().failure));
   app.onError((error, c) => {
     c.env.runtime.log.error("request.failed", { requestId: c.get("requestId"), error });

@@ -1,5 +1,4 @@
 import { FleetFeedObject, HostRelayObject } from "../durable-objects/cloudflare.ts";
-import { fail } from "../protocol/failure.ts";
 import { createApp } from "./app.ts";
 import { API_HEADERS } from "./headers.ts";
 import { problemResponse } from "./problem.ts";
@@ -18,7 +17,7 @@ const app = createApp(ROUTES);
 export default {
   async fetch(request, env, context) {
     const seam = { runtime: runtimeOf(env), peer: peerOfRequest(request) };
-    if (new URL(request.url).pathname.startsWith("/ws/")) return openSocket(request, env, seam);
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return openSocket(request, env, seam);
     return app.fetch(request, seam, context);
   },
   async scheduled(_event, env) {
@@ -32,10 +31,6 @@ async function openSocket(
   seam: { runtime: ReturnType<typeof runtimeOf>; peer: ReturnType<typeof peerOfRequest> },
 ): Promise<Response> {
   const url = new URL(request.url);
-  if (request.method !== "GET" || request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    const failure = fail("protocol.unsupported", "Only a WebSocket connects here.").failure;
-    return problemResponse(failure, "", API_HEADERS);
-  }
   const checked = await authorizeUpgrade(seam.runtime, seam.peer, {
     path: url.pathname,
     query: url.searchParams,

@@ -13,9 +13,8 @@ export function mayCarrySession(settings: Settings, peer: Peer): boolean {
   return peer.secure || settings.allowHttp;
 }
 
-/** The session token in the Cookie header; null when there is none, or when this connection may carry none. */
-export function readSessionCookie(settings: Settings, peer: Peer, headers: Headers): string | null {
-  if (!mayCarrySession(settings, peer)) return null;
+/** The session token in the Cookie header; null when there is none. */
+export function readSessionCookie(peer: Peer, headers: Headers): string | null {
   const name = peer.secure ? SECURE_NAME : PLAIN_NAME;
   for (const pair of (headers.get("cookie") ?? "").split(";")) {
     const at = pair.indexOf("=");

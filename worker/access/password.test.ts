@@ -29,12 +29,16 @@ test.each([
   ["hash-wasm", argon2idOnNode],
   ["argon2id", onWorkers],
   ["@noble/hashes", oracle],
-])("%s verifies every vector, so a database moves between runtimes", async (_name, argon2id) => {
-  const hasher = createPasswordHasher(argon2id, random);
-  for (const { password, phc, matches } of PASSWORD_VECTORS) {
-    expect({ phc, ...(await hasher.verify(password, phc)) }).toEqual({ phc, ok: true, value: matches });
-  }
-}, 60_000);
+])(
+  "%s verifies every vector, so a database moves between runtimes",
+  async (_name, argon2id) => {
+    const hasher = createPasswordHasher(argon2id, random);
+    for (const { password, phc, matches } of PASSWORD_VECTORS) {
+      expect({ phc, ...(await hasher.verify(password, phc)) }).toEqual({ phc, ok: true, value: matches });
+    }
+  },
+  60_000,
+);
 
 test("a new hash says its parameters, differs each time and opens only for its password, in either normal form", async () => {
   const hasher = createPasswordHasher(argon2idOnNode, random);

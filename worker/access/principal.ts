@@ -4,13 +4,15 @@ import type { Peer, Runtime } from "../bindings.ts";
 import type { Principal } from "../route.ts";
 import { loadSession } from "../store/sessions.ts";
 import { loadToken, noteTokenUsed } from "../store/tokens.ts";
-import { readSessionCookie } from "./cookie.ts";
+import { mayCarrySession, readSessionCookie } from "./cookie.ts";
 
 /**
  * Who asks: the owner of the API token in `Authorization`, else of the session cookie. A wrong Authorization header
- * does not fall back to the cookie. Null = nobody we know.
+ * does not fall back to the cookie. Null = nobody we know; over plain HTTP away from loopback nobody is, whatever is
+ * sent, so that no script gets used to sending its token in clear.
  */
 export async function findPrincipal(runtime: Runtime, peer: Peer, headers: Headers): Promise<Principal | null> {
+  if (!mayCarrySession(runtime.settings, peer)) return null;
   const nowMs = runtime.now();
   const authorization = headers.get("authorization");
   if (authorization !== null) {
@@ -28,7 +30,7 @@ export async function findPrincipal(runtime: Runtime, peer: Peer, headers: Heade
       sessionHash: null,
     };
   }
-  const cookie = readSessionCookie(runtime.settings, peer, headers);
+  const cookie = readSessionCookie(peer, headers);
   if (cookie === null) return null;
   const sessionHash = hashToken(cookie);
   const user = await loadSession(runtime.db, sessionHash, nowMs);

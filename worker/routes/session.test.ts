@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { fail } from "../../protocol/failure.ts";
 import { startTestServer, type TestServer } from "../../tests/support/server.ts";
 import { offerSetUp } from "../access/bootstrap.ts";
 import { auditLog, sessions } from "../store/schema.ts";
@@ -47,6 +48,32 @@ test("an unknown user and a wrong password get the same answer", async () => {
   expect(a).not.toBe(b);
   expect(first).toEqual(second);
   expect(first).toMatchObject({ status: 401, code: "auth.invalid_credentials" });
+});
+
+test("a password is looked at just once, for an unknown user as for a known one", async () => {
+  await setUp();
+  const looked: (string | null)[] = [];
+  const { verify } = server.runtime.passwords;
+  server.runtime.passwords.verify = async (password, phc) => {
+    looked.push(phc);
+    return verify(password, phc);
+  };
+  await login("not the password");
+  await login("not the password", { username: "nobody" });
+  expect(looked).toEqual([expect.any(String), null]);
+});
+
+test("while too many passwords are being checked nobody is blamed for a wrong one", async () => {
+  await setUp();
+  const { passwords } = server.runtime;
+  const { verify } = passwords;
+  passwords.verify = async () => fail("server.unavailable", "Busy.", { retry: true, retryAfterMs: 2000 });
+  for (let i = 0; i < 10; i++) {
+    const answer = await login(PASSWORD);
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "2"]);
+  }
+  passwords.verify = verify;
+  expect((await login(PASSWORD)).status).toBe(200);
 });
 
 test("wrong passwords are slowed down more and more, and a refused attempt does not count", async () => {
@@ -128,6 +155,8 @@ test("over plain HTTP away from loopback nobody signs in and no cookie counts", 
   expect(answer.problem).toMatchObject({ status: 403, code: "auth.insecure_transport" });
   const user = await server.user("viewer");
   expect((await server.call("GET", "/api/me", { headers: { cookie: user.cookie }, peer: plain })).status).toBe(401);
+  const token = await server.token("viewer");
+  expect((await server.call("GET", "/api/me", { as: token, peer: plain })).status).toBe(401);
 });
 
 test("a lab may allow plain HTTP, with a cookie of another name", async () => {

@@ -3,7 +3,7 @@ import { fail, ok } from "../../protocol/failure.ts";
 import { clearedCookie } from "../access/cookie.ts";
 import { makeSession, refuseInsecure, signedIn } from "../access/session.ts";
 import { Reply, route } from "../route.ts";
-import { delayKeys, reserveAttempt } from "../store/delays.ts";
+import { delayKeys, releaseAttempt, reserveAttempt } from "../store/delays.ts";
 import { recordSessionEnded, recordSignedIn } from "../store/sessions.ts";
 import { findUserByName } from "../store/users.ts";
 
@@ -30,7 +30,10 @@ export const sessionRoutes = [
       const user = await findUserByName(runtime.db, username);
       const phc = user !== null && user.disabledAt === null ? user.password : null;
       const verified = await runtime.passwords.verify(body.password, phc);
-      if (!verified.ok) return verified;
+      if (!verified.ok) {
+        await releaseAttempt(runtime.db, keys, runtime.now());
+        return verified;
+      }
       if (!verified.value || !user) {
         runtime.log.warn("login.refused", { address: peer.address });
         return wrong();

@@ -49,6 +49,18 @@ export async function reserveAttempt(db: Database, keys: DelayKeys, nowMs: numbe
   return reserved.every((one) => one.meta.changes > 0) ? 0 : Math.max(1, await waitMs(db, keys, nowMs));
 }
 
+/** Takes back one attempt whose password nobody looked at. */
+export async function releaseAttempt(db: Database, keys: DelayKeys, nowMs: number): Promise<void> {
+  await db.batch([uncountStatement(db, keys.account, nowMs), uncountStatement(db, keys.address, nowMs)]);
+}
+
+function uncountStatement(db: Database, key: string, nowMs: number) {
+  return db
+    .update(loginDelays)
+    .set({ failures: sql`max(0, ${loginDelays.failures} - 1)`, retryAt: nowMs })
+    .where(eq(loginDelays.key, key));
+}
+
 /**
  * After the right password: the account starts afresh; the address gets back only this attempt, so that signing in to
  * an account of one's own buys no more guesses at others.
@@ -56,9 +68,6 @@ export async function reserveAttempt(db: Database, keys: DelayKeys, nowMs: numbe
 export function forgiveStatements(db: Database, keys: DelayKeys, nowMs: number) {
   return [
     db.delete(loginDelays).where(eq(loginDelays.key, keys.account)),
-    db
-      .update(loginDelays)
-      .set({ failures: sql`max(0, ${loginDelays.failures} - 1)`, retryAt: nowMs })
-      .where(eq(loginDelays.key, keys.address)),
+    uncountStatement(db, keys.address, nowMs),
   ] as const;
 }

@@ -52,7 +52,8 @@ export class HostRelay implements HostRelayPort, TurnMember {
   /** A socket whose session and grant were checked. */
   acceptBrowser(socket: RelaySocket, grant: BrowserGrant): void {
     const memory = this.#recall();
-    memory.streams.accept(socket, grant, memory.state, this.#find(grant.jobId));
+    memory.streams.accept(socket, grant);
+    this.#find(grant.jobId);
     memory.expiryKnown = false;
     this.#settle();
   }
@@ -62,7 +63,8 @@ export class HostRelay implements HostRelayPort, TurnMember {
     const attachment = memory.attachmentOf(socket);
     if (attachment === null || memory.isClosing(socket)) return;
     if (attachment.kind === "browser") {
-      memory.streams.takeFrame(socket, attachment, frame, this.#find(attachment.jobId));
+      memory.streams.takeFrame(socket, attachment, frame);
+      this.#find(attachment.jobId);
       memory.expiryKnown = false;
       this.#settle();
       return;
@@ -233,7 +235,9 @@ export class HostRelay implements HostRelayPort, TurnMember {
     for (const { to, message } of effects.send)
       this.#send(to === "agent" ? memory.agent : (to as RelaySocket), message);
     for (const [jobId, seq] of effects.acks) this.#send(memory.agent, { type: "ack", jobId, seq });
+    streams.greetOpened(state);
     for (const chunk of chunks) streams.sendChunk(chunk);
+    streams.goOn(state);
     for (const jobId of effects.tellState) {
       const job = state.jobs.get(jobId);
       if (job) streams.sendState(state, job);
@@ -434,17 +438,16 @@ export class HostRelay implements HostRelayPort, TurnMember {
   }
 
   /** The job, brought into the state for this turn if its verdict is in. */
-  #find(jobId: string): Job | null {
+  #find(jobId: string): void {
     const memory = this.#recall();
     const { state, rows, log } = memory;
-    const known = state.jobs.get(jobId) ?? rows.loadEndedJob(jobId);
-    if (!known) return null;
     if (!state.jobs.has(jobId)) {
-      known.acked = Math.max(known.acked, log.tail(jobId).last);
-      state.jobs.set(jobId, known);
+      const ended = rows.loadEndedJob(jobId);
+      if (!ended) return;
+      ended.acked = Math.max(ended.acked, log.tail(jobId).last);
+      state.jobs.set(jobId, ended);
     }
     memory.named.add(jobId);
-    return known;
   }
 
   #contacts(): AgentContact[] {

@@ -29,13 +29,16 @@ export class JobStreams {
   /** Last progress of each running job; may vanish, the next one comes within a second. */
   readonly #progress = new Map<string, { progress: Progress; atMs: number }>();
 
+  readonly #opened: RelaySocket[] = [];
+  readonly #behind = new Set<RelaySocket>();
+
   constructor(platform: RelayPlatform, outside: RelayOutside, log: JobLog) {
     this.#platform = platform;
     this.#outside = outside;
     this.#log = log;
   }
 
-  accept(socket: RelaySocket, grant: BrowserGrant, state: RelayState, job: Job | null): void {
+  accept(socket: RelaySocket, grant: BrowserGrant): void {
     this.#platform.acceptWebSocket(socket, ["browser", grant.jobId]);
     const attachment: BrowserAttachment = {
       kind: "browser",
@@ -46,16 +49,11 @@ export class JobStreams {
       window: openWindow(grant.afterSeq),
     };
     socket.serializeAttachment(attachment);
-    // A job that was asked for and not offered yet: its first state is told when it is.
-    if (!job) return;
-    socket.send(stateFrame(state, job));
-    const last = this.#progress.get(job.jobId);
-    if (last) socket.send(progressFrame(last.progress, last.atMs));
-    this.#pump(socket, attachment, job.acked);
+    this.#opened.push(socket);
   }
 
-  /** A frame of a browser; `job` is the one it follows. */
-  takeFrame(socket: RelaySocket, attachment: BrowserAttachment, frame: string | ArrayBuffer, job: Job | null): void {
+  /** A frame of a browser. */
+  takeFrame(socket: RelaySocket, attachment: BrowserAttachment, frame: string | ArrayBuffer): void {
     const message = typeof frame === "string" ? parseBrowserFrame(frame) : null;
     if (!message) {
       socket.close(CLOSE.badFrame, "bad_frame");
@@ -64,7 +62,7 @@ export class JobStreams {
     if (message.type === "seen") {
       noteSeen(attachment.window, message.seq);
       socket.serializeAttachment(attachment);
-      if (job) this.#pump(socket, attachment, job.acked);
+      this.#behind.add(socket);
       return;
     }
     const grant = readGrant(this.#outside.grantKey, message.grant, this.#outside.now());
@@ -74,6 +72,31 @@ export class JobStreams {
     }
     attachment.grantUntilMs = grant.expiresAtMs;
     socket.serializeAttachment(attachment);
+  }
+
+  /** The first frames of browsers that came in this turn: the state, then the last progress. */
+  greetOpened(state: RelayState): void {
+    for (const socket of this.#opened.splice(0)) {
+      const attachment = socket.deserializeAttachment() as BrowserAttachment;
+      const job = state.jobs.get(attachment.jobId);
+      // A job that was asked for and not offered yet: its first state is told when it is.
+      if (!job) continue;
+      socket.send(stateFrame(state, job));
+      const last = this.#progress.get(job.jobId);
+      if (last) socket.send(progressFrame(last.progress, last.atMs));
+      this.#behind.add(socket);
+    }
+  }
+
+  /** Goes on for browsers that came, or have seen more, in this turn. Only what is kept is read, so save comes first. */
+  goOn(state: RelayState): void {
+    if (this.#behind.size === 0) return;
+    for (const socket of this.#behind) {
+      const attachment = socket.deserializeAttachment() as BrowserAttachment;
+      const job = state.jobs.get(attachment.jobId);
+      if (job) this.#pump(socket, attachment, job.acked);
+    }
+    this.#behind.clear();
   }
 
   /** Sends new records of a job; they are kept already. */

@@ -19,7 +19,7 @@ type SocketUpgrade = { subprotocol: string } & (
 );
 
 /** A relay as a Durable Object; its name is the host's id. `outsideOf` is asked once for each object in memory. */
-export function hostRelayObject<Env>(outsideOf: (env: Env) => RelayOutside) {
+export function hostRelayObject<Env>(outsideOf: (env: Env, hostId: string) => RelayOutside) {
   return class extends DurableObject<Env> implements HostRelayPort {
     readonly #platform: ObjectPlatform;
     readonly #relay: HostRelay;
@@ -27,7 +27,8 @@ export function hostRelayObject<Env>(outsideOf: (env: Env) => RelayOutside) {
     constructor(state: DurableObjectState, env: Env) {
       super(state, env);
       this.#platform = new ObjectPlatform(state, RELAY_TABLES);
-      this.#relay = new HostRelay(this.#platform, outsideOf(env), state.id.name ?? this.#platform.onlyHost());
+      const hostId = state.id.name ?? this.#platform.onlyHost();
+      this.#relay = new HostRelay(this.#platform, outsideOf(env, hostId), hostId);
     }
 
     override fetch(request: Request): Response {

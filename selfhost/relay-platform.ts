@@ -11,7 +11,6 @@ import type { FleetFeedPort, HostRelayPort, Log } from "../worker/bindings.ts";
 import { Alarms } from "./alarms.ts";
 import { NodeSocket, type SocketOwner } from "./relay-socket.ts";
 import { TurnDatabase } from "./turn-database.ts";
-import { verifyNatively } from "./verify.ts";
 
 const SWEEP_MS = 30_000;
 /** How long a stopping server waits for facts that are on their way to the database. */
@@ -26,7 +25,6 @@ const ALARM_TABLE = `CREATE TABLE IF NOT EXISTS relay_alarms (
 export interface NodeRelaysInit {
   /** relay.db: every relay's own storage. */
   file: string;
-  /** Its `verify` is replaced by the native one. */
   outside: RelayOutside;
   now(): number;
 }
@@ -67,7 +65,7 @@ class Relays implements NodeRelays {
   constructor(init: NodeRelaysInit) {
     this.now = init.now;
     this.log = init.outside.log;
-    this.#outside = { ...init.outside, verify: verifyNatively };
+    this.#outside = init.outside;
     this.alarms = new Alarms(init.now, (name) => this.#ring(name));
     this.turns = new TurnDatabase(init.file, [...RELAY_TABLES, ...FEED_TABLES, ALARM_TABLE], {
       beforeCommit: () => this.#saveAlarms(),
@@ -112,9 +110,10 @@ class Relays implements NodeRelays {
   }
 
   async evict(): Promise<void> {
-    this.turns.flush();
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
-    this.turns.flush();
+    do {
+      this.turns.flush();
+      await Promise.all(this.#pending);
+    } while (this.turns.isBusy || this.#pending.size > 0);
     for (const room of this.#rooms.values()) room.renew();
   }
 

@@ -20,6 +20,7 @@ import { migrate } from "./migrate.ts";
 import { argon2idOnNode } from "./password.ts";
 import { createNodeRelays } from "./relay-platform.ts";
 import { acceptUpgrades } from "./upgrades.ts";
+import { verifyNatively } from "./verify.ts";
 
 const FINISH_WITHIN_MS = 10_000;
 
@@ -64,7 +65,7 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
   const random = (count: number) => new Uint8Array(randomBytes(count));
   const { secretKeys, grantKey } = config.keys;
   const fleet: Pick<FleetFeedPort, "publish"> = { publish: (messages) => relays.fleet.publish(messages) };
-  const outside = createOutside({ db, secretKeys, grantKey, fleet, now: Date.now, random, log });
+  const outside = createOutside({ db, secretKeys, grantKey, fleet, now: Date.now, random, log, verify: verifyNatively });
   const relays = createNodeRelays({ file: dataDir.file("relay.db"), outside, now: Date.now });
   const runtime: Runtime = {
     db,

@@ -85,6 +85,11 @@ export class TurnDatabase {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
+  /** Whether a turn is under way. */
+  get isBusy(): boolean {
+    return this.#scheduled;
+  }
+
   /** Ends a turn that is under way. */
   flush(): void {
     if (this.#scheduled) this.#endTurn();

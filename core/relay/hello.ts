@@ -66,15 +66,11 @@ export function takeHello(state: RelayState, greeting: Greeting, effects: Effect
       badFrames: 0,
     },
   });
-  noteOnline(kept, hello, nowMs, effects);
-  compareSet(state, "config", { applied: hello.configVersion, stored: greeting.grant.configVersion }, nowMs, effects);
-  compareSet(
-    state,
-    "schedule",
-    { applied: hello.scheduleVersion, stored: greeting.grant.scheduleVersion },
-    nowMs,
-    effects,
-  );
+  const told = noteOnline(kept, hello, nowMs, effects);
+  const config = { applied: hello.configVersion, stored: greeting.grant.configVersion, told };
+  compareSet(state, "config", config, nowMs, effects);
+  const schedule = { applied: hello.scheduleVersion, stored: greeting.grant.scheduleVersion, told };
+  compareSet(state, "schedule", schedule, nowMs, effects);
   effects.send.push({
     to: "agent",
     message: {
@@ -109,11 +105,14 @@ function lockHost(state: RelayState, greeting: Greeting, effects: Effects): void
   loseAgent(state, greeting.nowMs, effects);
 }
 
-/** Presence changes on transitions only; a restarted agent that tells the same of itself writes nothing. */
-function noteOnline(kept: KeptHost, hello: Hello, nowMs: number, effects: Effects): void {
+/**
+ * Presence changes on transitions only; a restarted agent that tells the same of itself writes nothing. Answers whether
+ * the database is told, versions included.
+ */
+function noteOnline(kept: KeptHost, hello: Hello, nowMs: number, effects: Effects): boolean {
   const { agentVersion, resticVersion, os, arch, machineFacts } = hello;
   const about = JSON.stringify({ agentVersion, resticVersion, os, arch, machineFacts });
-  if (kept.online && kept.about === about) return;
+  if (kept.online && kept.about === about) return false;
   kept.online = true;
   kept.about = about;
   kept.presenceNo += 1;
@@ -133,6 +132,7 @@ function noteOnline(kept: KeptHost, hello: Hello, nowMs: number, effects: Effect
       configVersion: hello.configVersion,
     },
   });
+  return true;
 }
 
 /**

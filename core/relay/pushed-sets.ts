@@ -22,18 +22,18 @@ export function setChanged(state: RelayState, what: PushedSet, nowMs: number, ef
   askIfBehind(state, what, nowMs, effects);
 }
 
-/** Compares what the agent has with what the database has, at hello. */
+/** Compares what the agent has with what the database has, at hello. `told`: a presence fact says the version. */
 export function compareSet(
   state: RelayState,
   what: PushedSet,
-  versions: { applied: number; stored: number },
+  versions: { applied: number; stored: number; told: boolean },
   nowMs: number,
   effects: Effects,
 ): void {
   const set = state.kept[what];
   if (set.applied !== versions.applied) {
     set.applied = versions.applied;
-    effects.facts.push({ fact: "applied", what, version: versions.applied });
+    if (!versions.told) effects.facts.push({ fact: "applied", what, version: versions.applied });
   }
   if (set.wanted !== null) set.wanted = Math.max(set.wanted, versions.stored);
   set.resendAtMs = null;

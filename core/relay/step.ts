@@ -135,6 +135,7 @@ function takeMessage(
     case "schedule.applied":
     case "config.applied":
       setApplied(state, message, effects);
+      sendOwed(state, nowMs, effects);
       return null;
     case "unsupported": {
       effects.notes.push({ event: "relay.unsupported", fields: { what: message.what } });

@@ -1,0 +1,73 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { relayContract } from "../contract/relay-contract.ts";
+import { type ClientSocket, type RelayWorld, type TestHost, type TestUpgrade } from "../contract/relay-world.ts";
+import type { HostRelayPort } from "../../worker/bindings.ts";
+import { outsideOf, type TestHostRelay } from "./worker.ts";
+
+/** The relay in workerd, its object evicted between every two steps; sockets hibernate meanwhile. */
+const namespace = (env as unknown as { HOST_RELAY: DurableObjectNamespace<TestHostRelay> }).HOST_RELAY;
+
+relayContract(async (host) => objectWorld(host));
+
+async function objectWorld(host: TestHost): Promise<RelayWorld> {
+  const outside = outsideOf(host.hostId);
+  const stub = () => namespace.getByName(host.hostId);
+  const evict = () =>
+    evictDurableObject(stub()).catch((error: unknown) => {
+      // An object that is not in memory need not be evicted.
+      if (!/not.*running|no.*running/i.test(String(error))) throw error;
+    });
+  const ask =
+    <K extends keyof HostRelayPort>(name: K) =>
+    (...args: Parameters<HostRelayPort[K]>) =>
+      (stub() as unknown as Record<K, (...args: unknown[]) => unknown>)[name](...args) as ReturnType<HostRelayPort[K]>;
+  return {
+    relay: {
+      enqueue: ask("enqueue"),
+      cancel: ask("cancel"),
+      configChanged: ask("configChanged"),
+      scheduleChanged: ask("scheduleChanged"),
+      isOnline: ask("isOnline"),
+      readLog: ask("readLog"),
+      closeSession: ask("closeSession"),
+      remove: ask("remove"),
+    },
+    outside,
+    evict,
+    async open(upgrade: TestUpgrade) {
+      const response = await stub().fetch("https://object.local/", {
+        headers: { upgrade: "websocket", "x-rm-upgrade": JSON.stringify(upgrade) },
+      });
+      return clientOf(response.webSocket!);
+    },
+    async advance(ms) {
+      outside.offsetMs += ms;
+      await runDurableObjectAlarm(stub());
+      await evict();
+    },
+    rows: () =>
+      runInDurableObject(stub(), (_object, state) => {
+        const tables = ["relay_hosts", "relay_jobs", "relay_ended", "relay_log", "relay_facts"];
+        return JSON.stringify(tables.flatMap((table) => state.storage.sql.exec(`SELECT * FROM ${table}`).toArray()));
+      }),
+  };
+}
+
+function clientOf(socket: WebSocket): ClientSocket {
+  const frames: string[] = [];
+  let closed: ClientSocket["closed"] = null;
+  socket.addEventListener("message", (event) => void frames.push(event.data as string));
+  socket.addEventListener("close", (event) => {
+    closed = { code: event.code, reason: event.reason };
+  });
+  socket.accept();
+  return {
+    frames,
+    get closed() {
+      return closed;
+    },
+    send: (frame) => socket.send(frame),
+    close: () => socket.close(1000),
+  };
+}

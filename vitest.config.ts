@@ -8,5 +8,8 @@ export default defineConfig({
     ],
     exclude: ["tests/workers/**", "tests/e2e/**", "tests/cuts/**"],
     maxWorkers: 2,
+    // generous, because a loaded machine is not a failure
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

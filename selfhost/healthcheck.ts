@@ -4,5 +4,3 @@ const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSi
   () => null,
 );
 process.exit(answer?.ok ? 0 : 1);
-
-export {};

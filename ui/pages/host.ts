@@ -51,6 +51,10 @@ function Host({ detail, tab, reload }: { detail: HostDetail; tab: string; reload
   // Holds for every way to run a backup on this page.
   const verbose = useSignal(false);
   const base = `/hosts/${detail.id}`;
+  const seen =
+    detail.lastSeenAtMs === undefined
+      ? "It has never connected."
+      : html`Last seen <${Ago} at=${detail.lastSeenAtMs} />.`;
   return html`<${Header} host=${detail} schedules=${detail.schedules} verbose=${verbose} />
     ${
       detail.locked
@@ -68,14 +72,7 @@ function Host({ detail, tab, reload }: { detail: HostDetail; tab: string; reload
           : notice(
               "info",
               html`<b>Offline.</b>
-                <span
-                  >${
-                    detail.lastSeenAtMs === undefined
-                      ? "It has never connected."
-                      : html`Last seen <${Ago} at=${detail.lastSeenAtMs} />.`
-                  }
-                  Nothing can be started until it is back; settings are applied then.</span
-                >`,
+                <span>${seen} Nothing can be started until it is back; settings are applied then.</span>`,
               "status",
             )
     }

@@ -117,7 +117,7 @@ function Job({ job, watch, reload }: { job: JobResource; watch: JobWatch; reload
         ${phaseLine(steps, silent || verdict.state === "unknown")}
         ${running ? html`<${JobProgress} job=${job} watch=${watch} still=${silent || verdict.state === "unknown"} />` : null}
       </div>
-      ${running ? html`<${RunningNumbers} job=${job} watch=${watch} />` : null}
+      ${running && job.kind === "backup" ? html`<${RunningNumbers} job=${job} watch=${watch} />` : null}
       ${
         verdict.ended && summary
           ? html`<${JobSummary} job=${job} summary=${summary} warnings=${verdict.warnings} />`
@@ -286,7 +286,7 @@ function Notices({
         "warn",
         html`<b>Nobody knows how this job stands.</b>
           <span
-            >The host has been silent for more than ten minutes. A backup goes on without the server; the agent's report
+            >The host has been silent for more than ten minutes. A job goes on without the server; the agent's report
             settles it when the host is back.</span
           >`,
         "status",

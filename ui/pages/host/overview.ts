@@ -45,8 +45,14 @@ function RecentJobs({ detail }: { detail: HostDetail }) {
         page.items.length === 0
           ? html`<div class="empty">
               ${icon("jobs")}
-              <h2>Never backed up</h2>
-              <p class="fs13">Run the first backup to protect this host.</p>
+              <h2>${detail.lastBackupAtMs === undefined ? "Never backed up" : "No jobs"}</h2>
+              <p class="fs13">
+                ${
+                  detail.lastBackupAtMs === undefined
+                    ? "Run the first backup to protect this host."
+                    : "Its older jobs are no longer kept."
+                }
+              </p>
             </div>`
           : html`<${JobTable} jobs=${page.items} withHost=${false} />`,
       skeletonLines(4),

@@ -26,21 +26,16 @@ function run(env: Record<string, string>) {
   return { child, said: () => said, exited: once(child, "close") };
 }
 
-test("without a usable key the server ends at once with one sentence that says what to do", async () => {
+test("with a key file that everyone may read it ends at once with one sentence that says what to do", async () => {
   const keyFile = join(folder, "key");
   writeFileSync(keyFile, randomBytes(32).toString("hex"), { mode: 0o644 });
-  for (const [env, why] of [
-    [{}, /no secret key.*openssl rand/],
-    [{ RM_SECRET_KEY: "short" }, /RM_SECRET_KEY cannot be used/],
-    [{ RM_SECRET_KEY_FILE: keyFile }, /chmod 600/],
-  ] as const) {
-    const server = run(env);
-    expect((await server.exited)[0]).toBe(1);
-    expect(server.said()).toMatch(why);
-    expect(server.said().trim().split("\n")).toHaveLength(1);
-  }
+  const server = run({ RM_SECRET_KEY_FILE: keyFile });
+  expect((await server.exited)[0]).toBe(1);
+  expect(server.said()).toBe(
+    `Everyone on this machine may read or write the key file ${keyFile}. Run: chmod 600 ${keyFile}\n`,
+  );
   expect(readdirSync(folder)).toEqual(["key"]);
-}, 30_000);
+}, 60_000);
 
 test("it runs from source, keeps its files to itself and ends in good order when told to", async () => {
   const server = run({ RM_SECRET_KEY: randomBytes(32).toString("hex") });
@@ -57,4 +52,4 @@ test("it runs from source, keeps its files to itself and ends in good order when
   }
   expect([(await server.exited)[0], server.said()]).toEqual([0, ""]);
   expect(events).toEqual(["database.migrated", "setup.waiting", "server.started", "server.stopping", "server.stopped"]);
-}, 30_000);
+}, 60_000);

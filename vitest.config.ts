@@ -8,6 +8,8 @@ export default defineConfig({
     ],
     exclude: ["tests/workers/**", "tests/e2e/**", "tests/cuts/**"],
     maxWorkers: 2,
+    // files of one worker share loaded modules: a third of the time; no test may keep state in a module
+    isolate: false,
     // generous, because a loaded machine is not a failure
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { tmpdir } from "node:os";
@@ -8,6 +10,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { request } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { enrollBody } from "../tests/support/enrolling-agent.ts";
 import { readConfig } from "./config.ts";
 import { startServer, type RunningServer } from "./server.ts";
 
@@ -182,6 +186,53 @@ test("a stop lets a request that is being answered finish, and refuses new ones"
   expect((await (await request(`${(await started()).address}/api/status`)).body.json()) as object).toMatchObject({
     setupNeeded: false,
   });
+});
+
+test("an enrolled agent's socket is challenged, others are refused, and a stop tells it to come back", async () => {
+  const { address, stop } = await started();
+  const origin = address;
+  const send = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
+    const answer = await request(address + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", origin, ...headers },
+      body: JSON.stringify(body),
+    });
+    return { headers: answer.headers, json: (await answer.body.json()) as Record<string, string> };
+  };
+  const token = /rmb_[\w-]{43}/.exec(lines.join("\n"))![0];
+  const admin = await send("/api/bootstrap", { token, username: "owner", password: "correct horse battery" });
+  const cookie = String(admin.headers["set-cookie"]).split(";")[0]!;
+  const repository = { address: "/srv/restic", password: "a repository password", createRepository: true };
+  const order = await send("/api/enrollment-tokens", { hostName: "web-1", repository, paths: ["/srv"] }, { cookie });
+  const random = (count: number) => new Uint8Array(randomBytes(count));
+  const joined = await send("/api/agents/enroll", enrollBody({ random }, order.json["token"]!));
+  const url = address.replace("http:", "ws:");
+
+  const refused = async (path: string, protocols: string[], headers: Record<string, string>) => {
+    const socket = new WebSocket(url + path, protocols, { headers });
+    socket.on("error", () => {});
+    const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  expect(await refused("/ws/agent", ["rm.1"], { authorization: "Bearer rmh_wrong" })).toBe(401);
+  expect(await refused("/ws/fleet", ["rm.browser.1"], { cookie, origin: "https://evil.test" })).toBe(403);
+  expect(await refused("/ws/fleet", ["rm.browser.1"], { cookie, origin })).toBe(401);
+  expect(await refused("/ws/nothing", ["rm.1"], {})).toBe(404);
+
+  const bearer = { authorization: `Bearer ${joined.json["bearer"]}` };
+  const agent = new WebSocket(`${url}/ws/agent`, ["rm.1"], { headers: bearer });
+  const [frame] = (await once(agent, "message")) as [Buffer];
+  expect(JSON.parse(frame.toString())).toMatchObject({ type: "challenge" });
+  expect(agent.protocol).toBe("rm.1");
+  const { grant } = (await send("/api/grants", {}, { cookie })).json;
+  const page = new WebSocket(`${url}/ws/fleet`, ["rm.browser.1", `rm.grant.${grant}`], { headers: { cookie, origin } });
+  await once(page, "message");
+  const closed = Promise.all([once(agent, "close"), once(page, "close")]);
+  server = null;
+  await stop("test");
+  expect((await closed).map(([code]) => code as number)).toEqual([1012, 1012]);
+  expect(lines.join("\n")).not.toContain(joined.json["bearer"]!);
 });
 
 test("an address in use is said in a sentence, and the data directory is free again", async () => {

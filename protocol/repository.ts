@@ -60,7 +60,9 @@ export function parseAddress(address: string): Result<{ backend: Backend; addres
   if (/^b2:[a-zA-Z0-9-]+(:[^\s]*)?$/.test(address)) return ok({ backend: "b2", address });
   if (/^azure:[a-z0-9-]+:[^\s]*$/.test(address)) return ok({ backend: "azure", address });
   if (address.startsWith("sftp:")) {
-    const m = /^sftp:(?:\/\/)?(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9[][A-Za-z0-9.-]*\]?(?::\d+\/|:|\/)\S+$/.exec(address);
+    const m = /^sftp:(?:\/\/)?(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9[][A-Za-z0-9.-]*\]?(?::\d+\/|:|\/)\S+$/.exec(
+      address,
+    );
     if (!m) return no("An SFTP address looks like sftp:backup@nas.example.net:/srv/restic/host-1.");
     return ok({ backend: "sftp", address });
   }

@@ -121,7 +121,7 @@ export class JobSpool {
   flush(): void {
     this.#callOff?.();
     this.#callOff = null;
-    if (this.#pending.length > 0) this.#keepPending();
+    if (this.#pending.length + this.#memory.records.length > 0) this.#keepPending();
     if (this.#memory.records.length === 0) this.#keepDroppedCount();
   }
 

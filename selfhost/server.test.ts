@@ -233,6 +233,10 @@ test("an enrolled agent's socket is challenged, others are refused, and a stop t
   await stop("test");
   expect((await closed).map(([code]) => code as number)).toEqual([1012, 1012]);
   expect(lines.join("\n")).not.toContain(joined.json["bearer"]!);
+
+  const otherKey = await start({ RM_SECRET_KEY: randomBytes(32).toString("hex") });
+  expect(otherKey).toEqual({ ok: false, why: expect.stringMatching(/sealed under another key/) });
+  await started();
 });
 
 test("an address in use is said in a sentence, and the data directory is free again", async () => {

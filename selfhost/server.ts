@@ -8,6 +8,7 @@ import type { FleetFeedPort, Runtime } from "../worker/bindings.ts";
 import { createLog } from "../worker/log.ts";
 import { ROUTES } from "../worker/routes/index.ts";
 import { runDue } from "../worker/run-due.ts";
+import { findUnknownKeyId } from "../worker/store/sealed-under.ts";
 import { VERSION } from "../worker/version.ts";
 import type { Config, Read } from "./config.ts";
 import { loadConsoleFiles } from "./console-files.ts";
@@ -62,10 +63,31 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
   }
 
   const db = databaseOn(sqlite);
-  const random = (count: number) => new Uint8Array(randomBytes(count));
   const { secretKeys, grantKey } = config.keys;
+  const unknownKeyId = await findUnknownKeyId(
+    db,
+    secretKeys.map((key) => key.id),
+  );
+  if (unknownKeyId !== null) {
+    sqlite.close();
+    dataDir.release();
+    return {
+      ok: false,
+      why: `The stored secrets are sealed under another key (${unknownKeyId}) than the one given (${secretKeys[0].id}). Start with the key this data directory was made with.`,
+    };
+  }
+  const random = (count: number) => new Uint8Array(randomBytes(count));
   const fleet: Pick<FleetFeedPort, "publish"> = { publish: (messages) => relays.fleet.publish(messages) };
-  const outside = createOutside({ db, secretKeys, grantKey, fleet, now: Date.now, random, log, verify: verifyNatively });
+  const outside = createOutside({
+    db,
+    secretKeys,
+    grantKey,
+    fleet,
+    now: Date.now,
+    random,
+    log,
+    verify: verifyNatively,
+  });
   const relays = createNodeRelays({ file: dataDir.file("relay.db"), outside, now: Date.now });
   const runtime: Runtime = {
     db,

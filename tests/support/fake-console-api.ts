@@ -25,6 +25,8 @@ import { loadConsoleFiles } from "../../selfhost/console-files.ts";
 export interface FakeConsole {
   readonly origin: string;
   readonly world: World;
+  /** Which sockets the page opened, in order, as path and query. */
+  readonly dialled: string[];
   /** What the page sent on its sockets, in order. */
   readonly heard: BrowserMessage[];
   toFleet(message: FleetMessage): void;
@@ -78,12 +80,14 @@ const files = loadConsoleFiles(fileURLToPath(new URL("../../dist/ui", import.met
 export async function startFakeConsole(world: World): Promise<FakeConsole> {
   const fleet = new Set<WebSocket>();
   const jobs = new Map<string, Set<WebSocket>>();
+  const dialled: string[] = [];
   const heard: BrowserMessage[] = [];
   let refusing = false;
 
   const server = createServer((request, response) => void answer(world, request, response));
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => BROWSER_SUBPROTOCOL });
   server.on("upgrade", (request, socket, head) => {
+    dialled.push(request.url ?? "");
     if (refusing) return void socket.destroy();
     sockets.handleUpgrade(request, socket, head, (opened) => {
       const path = new URL(request.url ?? "/", "http://fake").pathname;
@@ -103,6 +107,7 @@ export async function startFakeConsole(world: World): Promise<FakeConsole> {
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     world,
+    dialled,
     heard,
     toFleet: (message) => fleet.forEach((socket) => socket.send(JSON.stringify(message))),
     toJob: (jobId, message) => jobs.get(jobId)?.forEach((socket) => socket.send(JSON.stringify(message))),

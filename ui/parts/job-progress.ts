@@ -6,6 +6,7 @@ import type { JobWatch } from "../state/job-watch.ts";
 import { decideEta, etaText } from "../words/eta.ts";
 import { percentText } from "../words/percent.ts";
 import { countText, rateText, sizeText } from "../words/size.ts";
+import { PHASE_DOING } from "../words/status.ts";
 import { clockMinuteText, durationText } from "../words/time.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
@@ -17,22 +18,21 @@ export function JobProgress({ job, watch, still }: { job: JobResource; watch: Jo
   const startedAtMs = watch.facts.value.startedAtMs ?? job.startedAtMs ?? now.value;
   const shownMs = useRef<number | null>(null);
   const progress = watch.progress.value;
-  const percent = progress?.percent;
+  const phase = watch.facts.value.phases.at(-1)?.phase ?? "prepare";
+  // Only reading has a total to be part of; what comes before and after is named instead.
+  const reading = phase === "scan" || phase === "upload";
+  const percent = reading ? progress?.percent : undefined;
   shownMs.current = decideEta({ runningMs: now.value - startedAtMs, etaMs: progress?.etaMs, shownMs: shownMs.current });
   const eta = etaText(shownMs.current);
+  const done =
+    shownMs.current === null
+      ? null
+      : html`<span class="faint">, done near ${clockMinuteText(now.value + shownMs.current)}</span>`;
   return html`<div class="prog">
     <div class="row between baseline">
-      <span class="stat">${percent === undefined ? (progress ? "Counting" : "Starting") : percentText(percent)}</span>
+      <span class="stat">${percent === undefined ? PHASE_DOING[phase] : percentText(percent)}</span>
       <span class="fs13">
-        ${
-          still
-            ? html`<span class="faint">as last heard</span>`
-            : html`<b class="semi">${eta}</b>${
-                  shownMs.current === null
-                    ? null
-                    : html`<span class="faint">, done near ${clockMinuteText(now.value + shownMs.current)}</span>`
-                }`
-        }
+        ${still ? html`<span class="faint">as last heard</span>` : reading ? html`<b class="semi">${eta}</b>${done}` : null}
       </span>
     </div>
     <div
@@ -41,7 +41,7 @@ export function JobProgress({ job, watch, still }: { job: JobResource; watch: Jo
       aria-valuemin="0"
       aria-valuemax="100"
       aria-valuenow=${percent === undefined ? undefined : Math.floor(percent * 100)}
-      aria-valuetext=${percent === undefined ? "counting" : `${percentText(percent)}, ${eta.toLowerCase()}`}
+      aria-valuetext=${percent === undefined ? PHASE_DOING[phase] : `${percentText(percent)}, ${eta.toLowerCase()}`}
     >
       <${ProgressBar} progress=${watch.progress} large still=${still} />
     </div>

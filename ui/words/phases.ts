@@ -44,11 +44,15 @@ export function phaseSteps(job: {
           : { phase, word, state: "skipped", note: "skipped" };
       return { phase, word, state: "todo", note: "" };
     }
-    if (phase !== last) return { phase, word, state: "done", note: durationText(nextAt(job.seen, phase) - at) };
-    if (job.state === "succeeded") return { phase, word, state: "done", note: durationText(job.endMs - at) };
+    if (phase !== last) return { phase, word, state: "done", note: tookText(nextAt(job.seen, phase) - at) };
+    if (job.state === "succeeded") return { phase, word, state: "done", note: tookText(job.endMs - at) };
     if (ended) return { phase, word, state: "failed", note: job.state };
     return { phase, word, state: "now", note: `${durationText(job.endMs - at)} so far` };
   });
+}
+
+function tookText(ms: number): string {
+  return ms < 1000 ? "under 1 s" : durationText(ms);
 }
 
 function nextAt(seen: readonly { phase: JobPhase; atMs: number }[], phase: JobPhase): number {

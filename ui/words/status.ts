@@ -42,6 +42,15 @@ export const JOB_KIND: Record<JobKind, { noun: string; doing: string; verb: stri
   snapshots: { noun: "List snapshots", doing: "Listing the snapshots of", verb: "listing" },
 };
 
+/** What stands in place of the percentage while there is none. */
+export const PHASE_DOING: Record<JobPhase, string> = {
+  prepare: "Starting",
+  init: "Creating the repository",
+  scan: "Counting",
+  upload: "Backing up",
+  list: "Listing snapshots",
+};
+
 export const PHASE: Record<JobPhase, string> = {
   prepare: "Prepare",
   init: "Create repository",

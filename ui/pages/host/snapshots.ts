@@ -126,7 +126,11 @@ function SnapshotTable({ snapshots }: { snapshots: readonly SnapshotResource[] }
               <td>
                 <${Ago} at=${snapshot.timeMs} /><span class="sub">${absoluteText(snapshot.timeMs).slice(0, 16)}</span>
               </td>
-              <td class="mono fs12 dim text-literal">${snapshot.paths.map(literal).join(" ")}</td>
+              <td class="mono fs12 dim">
+                <span class="clip paths" title=${snapshot.paths.map(literal).join("\n")}
+                  >${snapshot.paths.map(literal).join(" ")}</span
+                >
+              </td>
               ${
                 snapshot.summary
                   ? html`<td class="num hide-sm">${countText(snapshot.summary.totalFiles)}</td>

@@ -378,13 +378,13 @@ export class HostRelay implements HostRelayPort, TurnMember {
       await this.#platform.storage.sync();
       for (const jobId of rows.untidyJobs()) {
         await log.compact(jobId);
-        rows.noteLogSize(jobId, log.size(jobId));
+        rows.noteLogSize(jobId, log.storedSize(jobId));
       }
       for (const jobId of rows.forgetEnded(this.#outside.now() - SUMMARY_KEEP_MS)) log.drop(jobId);
       const logs = rows.endedLogs();
       const open = [...state.jobs.values()].filter((job) => !isTerminal(job));
       let total = logs.reduce((sum, { size }) => sum + size, 0);
-      for (const job of open) total += log.size(job.jobId);
+      for (const job of open) total += log.openSize(job.jobId);
       for (const { jobId, size } of logs) {
         if (total <= LOG_KEEP_BYTES) return;
         log.drop(jobId);

@@ -128,12 +128,24 @@ export class JobLog {
     );
   }
 
-  /** Stored size of a job's log. */
-  size(jobId: string): number {
+  /** Stored size of an ended job's log. */
+  storedSize(jobId: string): number {
     const [row] = this.#storage.sql
       .exec("SELECT sum(length(body)) AS size FROM relay_log WHERE host_id = ? AND job_id = ?", this.#hostId, jobId)
       .toArray();
     return (row?.["size"] as number | null) ?? 0;
+  }
+
+  /** Size of what is left of an open job's log, found at its two ends. */
+  openSize(jobId: string): number {
+    const [row] = this.#storage.sql
+      .exec(
+        "SELECT upto - length(body) AS before FROM relay_log WHERE host_id = ? AND job_id = ? ORDER BY first_seq LIMIT 1",
+        this.#hostId,
+        jobId,
+      )
+      .toArray();
+    return row ? this.tail(jobId).upto - (row["before"] as number) : 0;
   }
 
   drop(jobId: string): void {

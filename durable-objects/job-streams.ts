@@ -7,6 +7,7 @@ import { parseBrowserFrame, type JobStreamMessage } from "../protocol/stream.ts"
 import type { Progress } from "../protocol/wire.ts";
 import type { Chunk, JobLog } from "./job-log.ts";
 import type { BrowserGrant, RelayOutside, RelayPlatform, RelaySocket } from "./platform.ts";
+import { RecentFrames, type RecordsFrame } from "./recent-frames.ts";
 
 /** What survives hibernation beside a browser's socket. */
 export interface BrowserAttachment {
@@ -29,6 +30,7 @@ export class JobStreams {
   /** Last progress of each running job; may vanish, the next one comes within a second. */
   readonly #progress = new Map<string, { progress: Progress; atMs: number }>();
 
+  readonly #recent = new Map<string, RecentFrames>();
   readonly #opened: RelaySocket[] = [];
   readonly #behind = new Set<RelaySocket>();
 
@@ -102,20 +104,28 @@ export class JobStreams {
   /** Sends new records of a job; they are kept already. */
   sendChunk(chunk: Chunk): void {
     const followers = this.#platform.getWebSockets(chunk.jobId);
-    if (followers.length === 0) return;
+    if (followers.length === 0) {
+      this.#recent.delete(chunk.jobId);
+      return;
+    }
+    const recent = this.#recent.get(chunk.jobId) ?? new RecentFrames();
+    this.#recent.set(chunk.jobId, recent);
     const frame = recordsFrame(chunk);
+    recent.add(frame);
     for (const socket of followers) {
       const attachment = socket.deserializeAttachment() as BrowserAttachment;
-      if (attachment.window.cursor === chunk.first - 1 && canTake(socket, attachment)) {
-        socket.send(frame);
-        noteSent(attachment.window, chunk.last, frame.length);
+      if (attachment.window.cursor === frame.first - 1 && canTake(socket, attachment)) {
+        sendFrame(socket, attachment, frame);
         socket.serializeAttachment(attachment);
       } else this.#pump(socket, attachment, chunk.last);
     }
   }
 
   sendState(state: RelayState, job: Job): void {
-    if (isTerminal(job)) this.#progress.delete(job.jobId);
+    if (isTerminal(job)) {
+      this.#progress.delete(job.jobId);
+      this.#recent.delete(job.jobId);
+    }
     const followers = this.#platform.getWebSockets(job.jobId);
     if (followers.length === 0) return;
     const frame = stateFrame(state, job);
@@ -163,18 +173,20 @@ export class JobStreams {
     const before = window.cursor;
     if (window.cursor > acked) window.cursor = acked;
     while (window.cursor < acked && canTake(socket, attachment)) {
-      const chunk = this.#log.next(jobId, window.cursor);
-      const firstKept = chunk?.first ?? acked + 1;
+      const frame = this.#recent.get(jobId)?.next(window.cursor) ?? this.#read(jobId, window.cursor);
+      const firstKept = frame?.first ?? acked + 1;
       if (firstKept > window.cursor + 1) {
         send(socket, { type: "trimmed", firstSeq: firstKept });
         window.cursor = firstKept - 1;
       }
-      if (!chunk) break;
-      const frame = recordsFrame(chunk);
-      socket.send(frame);
-      noteSent(window, chunk.last, frame.length);
+      if (frame) sendFrame(socket, attachment, frame);
     }
     if (window.cursor !== before) socket.serializeAttachment(attachment);
+  }
+
+  #read(jobId: string, afterSeq: number): RecordsFrame | null {
+    const chunk = this.#log.next(jobId, afterSeq);
+    return chunk && recordsFrame(chunk);
   }
 }
 
@@ -189,8 +201,13 @@ function send(socket: RelaySocket, message: JobStreamMessage): void {
   socket.send(JSON.stringify(message));
 }
 
-function recordsFrame(chunk: Chunk): string {
-  return `{"type":"records","first":${chunk.first},"records":[${chunk.body}]}`;
+function sendFrame(socket: RelaySocket, attachment: BrowserAttachment, frame: RecordsFrame): void {
+  socket.send(frame.text);
+  noteSent(attachment.window, frame.last, frame.text.length);
+}
+
+function recordsFrame({ first, last, body }: Chunk): RecordsFrame {
+  return { first, last, text: `{"type":"records","first":${first},"records":[${body}]}` };
 }
 
 function progressFrame(progress: Progress, atMs: number): string {

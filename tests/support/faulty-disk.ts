@@ -50,7 +50,7 @@ export class FaultyDisk implements SpoolDisk {
       // Nor do they reach it in order: a block that did not make it is zeroes.
       const unsynced = survived.length - file.durable.length;
       const hole = file.durable.length + Math.floor(this.#chance() * unsynced);
-      survived.fill(0, hole, hole + Math.floor(this.#chance() * this.#chance() * unsynced));
+      survived.fill(0, hole, hole + Math.floor(this.#chance() * (survived.length - hole)));
       this.#files.set(path, { durable: survived, present: Buffer.from(survived), named: true });
     }
   }

@@ -3,25 +3,31 @@ import { clockText } from "../words/time.ts";
 
 /** How near the end counts as being there, in CSS px: half a line. */
 const END_PX = 10;
+/** Lines that the browser lays out, skips and drops together (`.chunk` in styles.css has their usual height). */
+const CHUNK_LINES = 100;
 
 /**
- * The lines themselves, outside the virtual DOM: a batch is one append, however many lines it holds, and the list
- * never holds more than 5,000. Everything shown is a text node.
+ * The lines themselves, outside the virtual DOM: a batch is one append, however many lines it holds, full chunks out of
+ * sight cost no layout, and the list never holds more than 5,000 lines. Everything shown is a text node.
  */
 export interface LogList {
   append(lines: readonly LogLine[]): void;
   replace(lines: readonly LogLine[]): void;
-  /** Whether the view is at the end, and so goes on following it. */
+  /** Whether the view is at the end. */
   atEnd(): boolean;
+  /** Goes to the end and stays there, also when what is above it turns out taller, until `leaveEnd`. */
   toEnd(): void;
+  leaveEnd(): void;
   /** Scrolls to the first line of a level; false when there is none. */
   toFirst(level: "warning" | "error"): boolean;
-  toNext(level: "warning" | "error"): void;
+  /** Scrolls to the next warning or error below the middle of the view, or to the first. */
+  toNextWarning(): void;
+  close(): void;
 }
 
 function element(line: LogLine): HTMLElement {
   const row = document.createElement("div");
-  if (line.level !== null) row.className = line.level === "error" ? "e" : "w";
+  row.className = line.level === null ? "ln" : line.level === "error" ? "ln e" : "ln w";
   const time = row.appendChild(document.createElement("time"));
   if (line.atMs !== null) time.textContent = clockText(line.atMs);
   const source = row.appendChild(document.createElement("span"));
@@ -31,35 +37,75 @@ function element(line: LogLine): HTMLElement {
   return row;
 }
 
-export function createLogList(box: HTMLElement): LogList {
-  const atEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < END_PX;
-  const toEnd = () => (box.scrollTop = box.scrollHeight);
+/** `box` scrolls; its one child element `content` holds the lines. */
+export function createLogList(box: HTMLElement, content: HTMLElement): LogList {
+  let held = 0;
+  let sticking = true;
 
-  function add(lines: readonly LogLine[]): void {
-    const batch = document.createDocumentFragment();
-    for (const line of lines) batch.appendChild(element(line));
-    box.appendChild(batch);
-    for (let extra = box.childElementCount - LOG_WINDOW_LINES; extra > 0; extra--) box.firstElementChild!.remove();
+  const scrollToEnd = () => (box.scrollTop = box.scrollHeight);
+  // Chunks that come into sight, a narrower window: whoever follows stays at the end.
+  const resized = new ResizeObserver(() => {
+    if (sticking) scrollToEnd();
+  });
+  resized.observe(content);
+  resized.observe(box);
+
+  function openChunk(): Element {
+    const last = content.lastElementChild;
+    if (last && last.childElementCount < CHUNK_LINES) return last;
+    last?.classList.add("full");
+    const chunk = document.createElement("div");
+    chunk.className = "chunk";
+    return content.appendChild(chunk);
+  }
+
+  function append(lines: readonly LogLine[]): void {
+    const shown = lines.slice(-LOG_WINDOW_LINES);
+    for (let i = 0; i < shown.length;) {
+      const chunk = openChunk();
+      const room = CHUNK_LINES - chunk.childElementCount;
+      const batch = document.createDocumentFragment();
+      for (const line of shown.slice(i, i + room)) batch.appendChild(element(line));
+      chunk.appendChild(batch);
+      i += room;
+    }
+    held += shown.length;
+    for (let first = content.firstElementChild; held > LOG_WINDOW_LINES && first; first = content.firstElementChild) {
+      held -= first.childElementCount;
+      first.remove();
+    }
+  }
+
+  function show(row: HTMLElement): void {
+    box.scrollTop += row.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
   }
 
   return {
-    append: add,
+    append,
     replace(lines) {
-      box.replaceChildren();
-      add(lines);
+      content.replaceChildren();
+      held = 0;
+      append(lines);
     },
-    atEnd,
-    toEnd,
+    atEnd: () => box.scrollHeight - box.scrollTop - box.clientHeight < END_PX,
+    toEnd() {
+      sticking = true;
+      scrollToEnd();
+    },
+    leaveEnd() {
+      sticking = false;
+    },
     toFirst(level) {
-      const row = box.querySelector<HTMLElement>(level === "error" ? ".e" : ".w");
-      if (row) box.scrollTop = row.offsetTop - box.offsetTop - box.clientHeight / 3;
+      const row = content.querySelector<HTMLElement>(level === "error" ? ".e" : ".w");
+      if (row) show(row);
       return row !== null;
     },
-    toNext(level) {
-      const below = box.scrollTop + box.clientHeight / 3 + END_PX;
-      const rows = [...box.querySelectorAll<HTMLElement>(level === "error" ? ".e" : ".w, .e")];
-      const next = rows.find((row) => row.offsetTop - box.offsetTop > below) ?? rows[0];
-      if (next) box.scrollTop = next.offsetTop - box.offsetTop - box.clientHeight / 3;
+    toNextWarning() {
+      const rows = [...content.querySelectorAll<HTMLElement>(".w, .e")];
+      const middle = box.getBoundingClientRect().top + box.clientHeight / 3 + END_PX;
+      const next = rows.find((row) => row.getBoundingClientRect().top > middle) ?? rows[0];
+      if (next) show(next);
     },
+    close: () => resized.disconnect(),
   };
 }

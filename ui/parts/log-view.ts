@@ -11,6 +11,7 @@ import { icon } from "./icon.ts";
 /** The log of a job: follows the end until someone scrolls up, then says how much is new below. */
 export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatch; ended: boolean }) {
   const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
   const list = useRef<LogList | null>(null);
   const following = useSignal(true);
   const below = useSignal(0);
@@ -20,14 +21,19 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
   const filter = useRef({ warningsOnly, find });
 
   useEffect(() => {
-    list.current = createLogList(box.current!);
-    return watch.onLines((lines) => {
+    const made = createLogList(box.current!, content.current!);
+    list.current = made;
+    const stop = watch.onLines((lines) => {
       const shown = lines.filter((line) => showsLine(filter.current, line));
-      list.current!.append(shown);
-      if (following.peek()) list.current!.toEnd();
+      made.append(shown);
+      if (following.peek()) made.toEnd();
       else below.value += shown.length;
       counts.value = { total: watch.log.total, warnings: watch.log.totalWarnings };
     });
+    return () => {
+      stop();
+      made.close();
+    };
   }, [watch]);
 
   useEffect(() => {
@@ -39,13 +45,16 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
   // A job that had failed before the page was opened is read from its first error.
   const failedBefore = ended && watch.live.value?.state === "failed" && watch.caughtUp.value;
   useEffect(() => {
-    if (failedBefore && list.current!.toFirst("error")) following.value = false;
+    if (failedBefore && list.current!.toFirst("error")) leave();
   }, [failedBefore]);
 
   function scrolled(): void {
-    const atEnd = list.current!.atEnd();
-    following.value = atEnd;
-    if (atEnd) below.value = 0;
+    if (list.current!.atEnd()) follow();
+    else leave();
+  }
+  function leave(): void {
+    following.value = false;
+    list.current!.leaveEnd();
   }
   function follow(): void {
     list.current!.toEnd();
@@ -57,7 +66,7 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
       event.preventDefault();
       follow();
     }
-    if (event.key === "n") list.current!.toNext("warning");
+    if (event.key === "n") list.current!.toNextWarning();
   }
 
   const { total, warnings } = counts.value;
@@ -111,7 +120,9 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
         ref=${box}
         onScroll=${scrolled}
         onKeyDown=${press}
-      ></div>
+      >
+        <div ref=${content}></div>
+      </div>
       ${
         below.value > 0
           ? html`<button type="button" class="btn sm accent jump" onClick=${follow}>

@@ -70,10 +70,19 @@ export function createLogList(box: HTMLElement, content: HTMLElement): LogList {
       i += room;
     }
     held += shown.length;
+    if (held > LOG_WINDOW_LINES) dropOldest();
+  }
+
+  /** Who reads further up keeps the line in view; the browser's own anchoring loses it when a skipped chunk goes. */
+  function dropOldest(): void {
+    box.style.setProperty("overflow-anchor", "none");
+    const heightPx = sticking ? 0 : box.scrollHeight;
     for (let first = content.firstElementChild; held > LOG_WINDOW_LINES && first; first = content.firstElementChild) {
       held -= first.childElementCount;
       first.remove();
     }
+    if (!sticking) box.scrollTop -= heightPx - box.scrollHeight;
+    box.style.removeProperty("overflow-anchor");
   }
 
   function show(row: HTMLElement): void {

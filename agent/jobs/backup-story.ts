@@ -117,7 +117,7 @@ export class BackupStory {
     const done = `${formatCount(status.files, "file")}, ${formatBytes(status.bytes)}`;
     const trouble = warnings > 0 ? `, ${formatCount(warnings, "warning")}` : "";
     return this.#scanned
-      ? `${Math.floor(status.percent * 100)} % done, ${done}${trouble}`
+      ? `${Math.floor(Math.round(status.percent * 1e6) / 1e4)} % done, ${done}${trouble}`
       : `Scanning, ${done} done so far${trouble}`;
   }
 }

@@ -1,0 +1,79 @@
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
+import { SpoolBudget } from "../link/spool/budget.ts";
+import { Journal, type JournalEntry } from "./journal.ts";
+
+const jobId = "0198c2f0-79b0-7000-8000-00000000000a";
+const repositoryId = "0198c2f0-79b0-7000-8000-00000000000b";
+const entry: JournalEntry = {
+  jobId,
+  acceptedAtMs: 1,
+  state: "queued",
+  spec: { kind: "snapshots", repositoryId },
+  child: null,
+};
+const accepted = { type: "accepted", atMs: 1, kind: "snapshots", source: "asked", repositoryId } as const;
+const started = { type: "started", atMs: 2 } as const;
+const finished = { type: "finished", atMs: 3, outcome: "succeeded" } as const;
+
+let folder: string;
+let nowMs: number;
+beforeEach(() => {
+  folder = temporaryFolder("journal");
+  nowMs = 1000;
+});
+afterEach(() => removeFolder(folder));
+
+const open = () =>
+  Journal.open({
+    directory: join(folder, "jobs"),
+    budget: new SpoolBudget(),
+    nowMs: () => nowMs,
+    after: () => () => {},
+    onKept: () => {},
+    onTrouble: (why) => {
+      throw new Error(why ?? "");
+    },
+  });
+
+test("a job is known from its acceptance to 30 days after its verdict was acknowledged", () => {
+  open().accept(entry, (spool) => spool.add(accepted));
+  const journal = open();
+  expect(journal.hello()).toEqual([{ jobId, state: "queued", tail: 1, floor: 1 }]);
+  const job = journal.get(jobId)!;
+  job.spool.add(finished);
+  journal.update(job, { state: "finished" });
+  journal.acknowledge(jobId, 1);
+  expect(journal.knows(jobId)).toBe(true);
+  journal.acknowledge(jobId, 2);
+  expect(journal.jobs()).toEqual([]);
+  expect(existsSync(join(folder, "jobs", jobId))).toBe(false);
+
+  nowMs += 29 * 24 * 3600_000;
+  expect(open().knows(jobId)).toBe(true);
+  nowMs += 2 * 24 * 3600_000;
+  expect(open().knows(jobId)).toBe(false);
+});
+
+test("a job that died before it was accepted never was, one that died after its verdict is finished", () => {
+  mkdirSync(join(folder, "jobs", repositoryId), { recursive: true });
+  const job = open().accept({ ...entry, state: "running" }, (spool) => {
+    spool.add(accepted);
+    spool.add(started);
+    spool.add(finished);
+  });
+  expect(job.entry.state).toBe("running");
+  const journal = open();
+  expect(journal.hello()).toEqual([{ jobId, state: "finished", tail: 3, floor: 1 }]);
+  expect(readdirSync(join(folder, "jobs"))).not.toContain(repositoryId);
+});
+
+test("an acknowledgement of everything but the verdict lets nothing go", () => {
+  const journal = open();
+  const job = journal.accept({ ...entry, state: "running" }, (spool) => spool.add(accepted));
+  journal.acknowledge(jobId, 1);
+  expect(journal.get(jobId)).toBe(job);
+  expect(journal.hello()).toEqual([{ jobId, state: "running", tail: 1, floor: 2 }]);
+});

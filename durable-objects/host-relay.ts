@@ -63,9 +63,8 @@ export class HostRelay implements HostRelayPort, TurnMember {
     const attachment = memory.attachmentOf(socket);
     if (attachment === null || memory.isClosing(socket)) return;
     if (attachment.kind === "browser") {
-      memory.streams.takeFrame(socket, attachment, frame);
+      if (memory.streams.takeFrame(socket, attachment, frame) === "renewed") memory.expiryKnown = false;
       this.#find(attachment.jobId);
-      memory.expiryKnown = false;
       this.#settle();
       return;
     }

@@ -54,26 +54,31 @@ export class JobStreams {
     this.#opened.push(socket);
   }
 
-  /** A frame of a browser. */
-  takeFrame(socket: RelaySocket, attachment: BrowserAttachment, frame: string | ArrayBuffer): void {
+  /** A frame of a browser; answers whether it moved the end of its grant. */
+  takeFrame(
+    socket: RelaySocket,
+    attachment: BrowserAttachment,
+    frame: string | ArrayBuffer,
+  ): "renewed" | "seen" | "refused" {
     const message = typeof frame === "string" ? parseBrowserFrame(frame) : null;
     if (!message) {
       socket.close(CLOSE.badFrame, "bad_frame");
-      return;
+      return "refused";
     }
     if (message.type === "seen") {
       noteSeen(attachment.window, message.seq);
       socket.serializeAttachment(attachment);
       this.#behind.add(socket);
-      return;
+      return "seen";
     }
     const grant = readGrant(this.#outside.grantKey, message.grant, this.#outside.now());
     if (!grant || grant.userId !== attachment.userId || grant.sessionHash !== attachment.sessionHash) {
       socket.close(CLOSE.badProof, "grant refused");
-      return;
+      return "refused";
     }
     attachment.grantUntilMs = grant.expiresAtMs;
     socket.serializeAttachment(attachment);
+    return "renewed";
   }
 
   /** The first frames of browsers that came in this turn: the state, then the last progress. */
@@ -186,7 +191,10 @@ export class JobStreams {
 
   #read(jobId: string, afterSeq: number): RecordsFrame | null {
     const chunk = this.#log.next(jobId, afterSeq);
-    return chunk && recordsFrame(chunk);
+    if (!chunk) return null;
+    const frame = recordsFrame(chunk);
+    this.#recent.get(jobId)?.add(frame);
+    return frame;
   }
 }
 

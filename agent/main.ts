@@ -1,11 +1,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- checks the version before anything else is loaded
 import "./require-node.ts";
 import { randomBytes } from "node:crypto";
-import { enroll } from "./cli/enroll.ts";
 import { readOptions } from "./cli/options.ts";
-import { run } from "./cli/run.ts";
-import { describeStatus } from "./cli/status.ts";
-import { describeVersion } from "./cli/version.ts";
 import { ConfigError } from "./config/config.ts";
 import { thisPlatform } from "./platform/this-machine.ts";
 
@@ -16,15 +12,16 @@ async function main(): Promise<void> {
   const platform = thisPlatform();
   if (!platform) throw new ConfigError(`There is no agent for ${process.platform} yet.`);
   const options = readOptions(process.argv.slice(2), process.env, platform.defaultDirectories);
+  // Each command loads its own parts: a running agent needs no HTTP client in memory.
   switch (options.command) {
     case "enroll":
-      return void print(await enroll(options, platform, random));
+      return void print(await (await import("./cli/enroll.ts")).enroll(options, platform, random));
     case "run":
-      return run(options, platform, random);
+      return (await import("./cli/run.ts")).run(options, platform, random);
     case "status":
-      return void print(describeStatus(options, platform));
+      return void print((await import("./cli/status.ts")).describeStatus(options, platform));
     case "version":
-      return void print(await describeVersion(options, platform));
+      return void print(await (await import("./cli/version.ts")).describeVersion(options, platform));
   }
 }
 

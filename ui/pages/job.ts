@@ -30,6 +30,8 @@ import { clockMinuteText, clockText, dateText, durationText } from "../words/tim
 
 /** The stream is ahead of the database: the row is asked for again until it says the same. */
 const SETTLE_EVERY_MS = 1000;
+/** A connection that is back sooner was no silence worth a word. */
+const SILENCE_SHOWN_MS = 10_000;
 
 /** One job, live: the stream says what happens, the row who asked. */
 export function JobPage({ jobId }: { jobId: string }) {
@@ -89,7 +91,8 @@ function Job({ job, watch, reload }: { job: JobResource; watch: JobWatch; reload
   const verdict = verdictOf(job, watch);
   const facts = watch.facts.value;
   const live = watch.live.value;
-  const silent = !verdict.ended && live !== null && live.agentSilentSinceMs !== null;
+  const silentSinceMs = live?.agentSilentSinceMs ?? null;
+  const silent = !verdict.ended && silentSinceMs !== null && now.value - silentSinceMs >= SILENCE_SHOWN_MS;
   const startedAtMs = facts.startedAtMs ?? job.startedAtMs ?? null;
   const finishedAtMs = facts.finished?.atMs ?? job.finishedAtMs ?? null;
   const summary = facts.finished?.summary ?? job.summary;

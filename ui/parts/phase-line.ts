@@ -2,8 +2,15 @@ import type { PhaseStep } from "../words/phases.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
 
-const MARK = { done: "ok", now: "run", todo: "todo", failed: "bad", skipped: "todo" } as const;
-const SAID = { done: "done", now: "running", todo: "to come", failed: "failed", skipped: "skipped" } as const;
+const MARK = { done: "ok", now: "run", todo: "todo", failed: "bad", cancelled: "stop", skipped: "todo" } as const;
+const SAID = {
+  done: "done",
+  now: "running",
+  todo: "to come",
+  failed: "failed",
+  cancelled: "cancelled",
+  skipped: "skipped",
+} as const;
 
 /** The steps of a job on a line; vertical on a phone. `still` stops the spinner while nothing is heard. */
 export function phaseLine(steps: readonly PhaseStep[], still: boolean) {

@@ -7,7 +7,7 @@ import { durationText } from "./time.ts";
 export interface PhaseStep {
   phase: JobPhase;
   word: string;
-  state: "done" | "now" | "todo" | "failed" | "skipped";
+  state: "done" | "now" | "todo" | "failed" | "cancelled" | "skipped";
   note: string;
 }
 
@@ -20,8 +20,8 @@ const EXPECTED: Record<JobKind, readonly JobPhase[]> = {
 const ORDER: readonly JobPhase[] = ["prepare", "init", "scan", "upload", "list"];
 
 /**
- * The line of steps of a job: what ran with how long, what runs, what is still to come. After a failure the step it
- * stopped in is failed and the later ones are skipped. `endMs` is when the job ended, or now.
+ * The line of steps of a job: what ran with how long, what runs, what is still to come. The step that a failed
+ * or cancelled job stopped in says so, and the later ones are skipped. `endMs` is when the job ended, or now.
  */
 export function phaseSteps(job: {
   kind: JobKind;
@@ -46,7 +46,7 @@ export function phaseSteps(job: {
     }
     if (phase !== last) return { phase, word, state: "done", note: tookText(nextAt(job.seen, phase) - at) };
     if (job.state === "succeeded") return { phase, word, state: "done", note: tookText(job.endMs - at) };
-    if (ended) return { phase, word, state: "failed", note: job.state };
+    if (job.state === "failed" || job.state === "cancelled") return { phase, word, state: job.state, note: job.state };
     return { phase, word, state: "now", note: `${durationText(job.endMs - at)} so far` };
   });
 }

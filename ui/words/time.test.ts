@@ -9,7 +9,7 @@ const day = 24 * hour;
 test("times are relative up to seven days, then a date, with the year when it is another", () => {
   const ago = (ms: number) => relativeText(now - ms, now);
   expect([2000, 20_000, 42 * min, 26 * hour, 47 * hour, 2 * day, 7 * day].map(ago)).toEqual([
-    "now",
+    "just now",
     "20 s ago",
     "42 min ago",
     "26 h ago",

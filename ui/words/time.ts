@@ -34,7 +34,7 @@ export function absoluteText(atMs: number): string {
 export function relativeText(atMs: number, nowMs: number): string {
   const apart = Math.abs(nowMs - atMs);
   const say = (text: string) => (atMs <= nowMs ? `${text} ago` : `in ${text}`);
-  if (apart < 5 * SECOND) return "now";
+  if (apart < 5 * SECOND) return "just now";
   if (apart < MINUTE) return say(`${Math.floor(apart / SECOND)} s`);
   if (apart < HOUR) return say(`${Math.floor(apart / MINUTE)} min`);
   if (apart < 2 * DAY) return say(`${Math.floor(apart / HOUR)} h`);

@@ -23,6 +23,8 @@ export async function run(options: CliOptions, platform: Platform, random: Rando
     Date.now,
     makeRedactor([config.bearer, config.signKey, config.sealKey, config.vaultKey]),
   );
+  // restic sends SIGHUP to the process a lock names, to see whether it lives; a recycled pid may be this one.
+  process.on("SIGHUP", () => log.info("SIGHUP: nothing to reload"));
   log.info(`restic-manager-agent ${AGENT_VERSION} starts as host ${config.hostId}`);
   const agent = startAgent({
     config,
@@ -36,8 +38,6 @@ export async function run(options: CliOptions, platform: Platform, random: Rando
     randomBytes: random,
     random: Math.random,
   });
-  // restic sends SIGHUP to the process a lock names, to see whether it lives; a recycled pid may be this one.
-  process.on("SIGHUP", () => log.info("SIGHUP: nothing to reload"));
   await new Promise<void>((resolve) => {
     process.once("SIGTERM", () => resolve());
     process.once("SIGINT", () => resolve());

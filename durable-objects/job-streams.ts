@@ -78,10 +78,12 @@ export class JobStreams {
     }
     attachment.grantUntilMs = grant.expiresAtMs;
     socket.serializeAttachment(attachment);
+    // An eviction between save and send may have swallowed what nothing follows: with each renewal it is told again.
+    this.#opened.push(socket);
     return "renewed";
   }
 
-  /** The first frames of browsers that came in this turn: the state, then the last progress. */
+  /** The first frames of browsers that came, or renewed their grant, in this turn: state, then last progress. */
   greetOpened(state: RelayState): void {
     for (const socket of this.#opened.splice(0)) {
       const attachment = socket.deserializeAttachment() as BrowserAttachment;

@@ -4,7 +4,7 @@ import type { Effects } from "./effects.ts";
 import { awaitAnswer, endByServer } from "./jobs.ts";
 import type { QueuedJob } from "./queued-job.ts";
 import { isTerminal, newJob, type Job, type RelayState } from "./state.ts";
-import { configIsOut } from "./pushed-sets.ts";
+import { configIsIn } from "./pushed-sets.ts";
 
 /** Takes a job that a route has written down. A known id is a no-op: the route and the sweeper may both offer it. */
 export function queueCommand(state: RelayState, queued: QueuedJob, nowMs: number, effects: Effects): void {
@@ -60,7 +60,7 @@ export function cancelCommand(state: RelayState, jobId: string, nowMs: number, e
 
 /** What a live agent is owed and has not been sent: jobs, after the credentials they need. */
 export function sendOwed(state: RelayState, nowMs: number, effects: Effects): void {
-  if (!state.live || state.kept.locked || !configIsOut(state.kept)) return;
+  if (!state.live || state.kept.locked || !configIsIn(state.kept)) return;
   for (const job of state.jobs.values()) {
     if (!job.sent && !isTerminal(job)) sendStart(job, nowMs, effects);
   }
@@ -72,7 +72,7 @@ export function resendDue(state: RelayState, nowMs: number, effects: Effects): v
   for (const job of state.jobs.values()) {
     if (isTerminal(job) || job.resendAtMs === null || job.resendAtMs > nowMs) continue;
     if (job.cancelAsked) sendCancel(job, nowMs, effects);
-    else if (!job.accepted && configIsOut(state.kept)) sendStart(job, nowMs, effects);
+    else if (!job.accepted && configIsIn(state.kept)) sendStart(job, nowMs, effects);
   }
 }
 

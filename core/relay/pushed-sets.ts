@@ -8,10 +8,12 @@ import type { KeptHost, RelayState } from "./state.ts";
  * set when the agent's version differs, and again until the agent says it has applied it.
  */
 
-/** Whether jobs may go out: the credentials they need were sent before them on this socket, or are in place. */
-export function configIsOut(kept: KeptHost): boolean {
-  const config = kept.config;
-  return config.wanted !== null && (config.applied >= config.wanted || config.sentEpoch === kept.epoch);
+/**
+ * Whether jobs may go out: the agent says it has the credentials they need. That they were sent proves nothing: a death
+ * after the save may have swallowed them while the socket lived on.
+ */
+export function configIsIn(kept: KeptHost): boolean {
+  return !isBehind(kept, "config");
 }
 
 /** The database has a new version. */
@@ -68,7 +70,6 @@ export function setLoaded(
     set.resendAtMs = null;
     return;
   }
-  set.sentEpoch = state.kept.epoch;
   effects.send.push({ to: "agent", message });
 }
 

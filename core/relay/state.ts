@@ -39,8 +39,6 @@ export interface Pushed {
   applied: number;
   /** What the database has; null = it changed, ask it. */
   wanted: number | null;
-  /** Epoch of the socket it was last sent on. */
-  sentEpoch: number;
   resendAtMs: number | null;
   resendMs: number;
 }
@@ -79,7 +77,7 @@ export interface Job {
 }
 
 export function newHost(): KeptHost {
-  const pushed = (): Pushed => ({ applied: 0, wanted: 0, sentEpoch: 0, resendAtMs: null, resendMs: 0 });
+  const pushed = (): Pushed => ({ applied: 0, wanted: 0, resendAtMs: null, resendMs: 0 });
   return {
     epoch: 0,
     confirmed: 0,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { consoleApi, type ConsoleApi } from "../scripts/console-api.ts";
+import { freePort } from "../tests/support/ports.ts";
 import { startChild, type Child } from "./child.ts";
 import type { SimulatedHost } from "./fleet.ts";
 
@@ -25,7 +26,7 @@ export async function startProductServer(hosts: readonly SimulatedHost[]): Promi
   const keyFile = join(folder, "secret.key");
   writeFileSync(keyFile, randomBytes(32).toString("base64url"), { mode: 0o600 });
   const start = async () => {
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = await freePort();
     const origin = `http://127.0.0.1:${port}`;
     const env = { RM_DATA_DIR: join(folder, "data"), RM_SECRET_KEY_FILE: keyFile, RM_LISTEN: `127.0.0.1:${port}` };
     const child = await startChild([main], env, /server\.started/);
@@ -37,7 +38,7 @@ export async function startProductServer(hosts: readonly SimulatedHost[]): Promi
   const account = { username: "bench", password: "a bench password" };
   await consoleApi(origin).send("POST", "/api/bootstrap", { token, ...account });
   await child.stop();
-  seed(join(folder, "data/server.db"), hosts);
+  seed(join(folder, "data/main.db"), hosts);
   ({ child, origin } = await start());
   const api = consoleApi(origin);
   await api.send("POST", "/api/login", account);

@@ -37,11 +37,17 @@ export interface Product {
   stop(): Promise<void>;
 }
 
-export async function startProduct(runtime: RuntimeName, env: Record<string, string> = {}): Promise<Product> {
+/** `config` is another wrangler.toml than the product's, for workerd. */
+export async function startProduct(
+  runtime: RuntimeName,
+  env: Record<string, string> = {},
+  config = "wrangler.toml",
+): Promise<Product> {
   const folder = temporaryFolder(`product-${runtime}`);
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
-  const launch = runtime === "node" ? nodeLauncher(folder, port, env) : await workerdLauncher(folder, port, env);
+  const launch =
+    runtime === "node" ? nodeLauncher(folder, port, env) : await workerdLauncher(folder, port, env, config);
   let running: Running | null = null;
   let before = "";
 
@@ -107,7 +113,12 @@ function nodeLauncher(folder: string, port: number, env: Record<string, string>)
 
 const wranglerEnv = { CI: "1", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" };
 
-async function workerdLauncher(folder: string, port: number, env: Record<string, string>): Promise<() => Running> {
+async function workerdLauncher(
+  folder: string,
+  port: number,
+  env: Record<string, string>,
+  config: string,
+): Promise<() => Running> {
   const persist = join(folder, "state");
   const envFile = join(folder, "dev.vars");
   const vars = { RM_SECRET_KEY: randomBytes(32).toString("base64url"), ...env };
@@ -121,14 +132,18 @@ async function workerdLauncher(folder: string, port: number, env: Record<string,
   const shared = { cwd: root, env: { ...wranglerEnv, WRANGLER_LOG_PATH: join(folder, "logs") } };
   const migrated = await runProcess(
     nodeBinary,
-    [wrangler, "d1", "migrations", "apply", "DB", "--local", "--persist-to", persist],
+    [wrangler, "d1", "migrations", "apply", "DB", "--local", "--persist-to", persist, "--config", config],
     shared,
   );
   if (migrated.code !== 0) throw new Error(`migrations failed:\n${migrated.stdout}\n${migrated.stderr}`);
   const inspector = await freePort();
   const args = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", String(inspector)];
   return () =>
-    startProcess(nodeBinary, [wrangler, "dev", ...args, "--persist-to", persist, "--env-file", envFile], shared);
+    startProcess(
+      nodeBinary,
+      [wrangler, "dev", "--config", config, ...args, "--persist-to", persist, "--env-file", envFile],
+      shared,
+    );
 }
 
 export interface Plan {

@@ -18,7 +18,7 @@
 #   RM_STATE_DIR        where the agent keeps its state (/var/lib/restic-manager)
 #   RM_ETC              where the system's configuration is (/etc)
 #
-# Exit: 0 installed and enrolled, 1 something is missing or failed (nothing is half done), 2 usage.
+# Exit: 0 installed and enrolled, 1 something is missing or failed (mend it and run this again), 2 usage.
 set -eu
 umask 022
 

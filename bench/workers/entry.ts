@@ -2,9 +2,9 @@ import worker, { FleetFeedObject, HostRelayObject } from "../../worker/index.ts"
 
 /**
  * The product's own Worker with counters around its storage: `/bench/rows` tells how many rows D1 and the objects'
- * storage say were written since the last question. Billing counts the same figures (D1 and Durable Object pricing).
+ * storage say were written since the last question, and how often a relay was made (first use, or after an eviction). Billing counts the same figures (D1 and Durable Object pricing).
  */
-const written = { d1: 0, objects: 0 };
+const written = { d1: 0, objects: 0, relaysMade: 0 };
 
 type Env = ConstructorParameters<typeof HostRelayObject>[1];
 
@@ -70,6 +70,7 @@ const countedEnv = (env: Env): Env => ({ ...env, DB: countedDatabase(env.DB) });
 export class CountedHostRelay extends HostRelayObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(countedState(ctx), countedEnv(env));
+    written.relaysMade += 1;
   }
 }
 
@@ -85,6 +86,7 @@ export default {
     const answer = Response.json(written);
     written.d1 = 0;
     written.objects = 0;
+    written.relaysMade = 0;
     return answer;
   },
   async scheduled(controller, env) {

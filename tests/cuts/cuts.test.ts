@@ -39,7 +39,8 @@ describe.each(runtimes)("on %s", (runtime) => {
   let runs = 0;
 
   beforeAll(async () => {
-    product = await startProduct(runtime);
+    // On workerd with counters in front, to see that an object was evicted.
+    product = await startProduct(runtime, {}, "bench/workers/wrangler.toml");
     api = await product.signIn();
     folder = temporaryFolder("cuts");
     source = makeSource(folder, fileCount, 100_000);
@@ -156,6 +157,12 @@ describe.each(runtimes)("on %s", (runtime) => {
       },
     );
   });
+
+  /** How many relays were made since the last question (bench/workers/entry.ts). */
+  async function relaysMade(): Promise<number> {
+    const answer = await fetch(`${product.origin}/bench/rows`);
+    return ((await answer.json()) as { relaysMade: number }).relaysMade;
+  }
 
   async function snapshotsOf(address: string): Promise<string[]> {
     const listed = await runRestic(resticBinary("0.18.0"), { address, password }, ["snapshots", "--json", "--no-lock"]);

@@ -13,9 +13,9 @@ function job(jobId: string, tail: number, { bytes = 100, floor = 1, finished = f
     finished,
     spool: {
       tail,
-      read(from, maxBytes, maxRecords) {
+      read(from, limit) {
         const first = Math.max(from, floor);
-        const count = Math.min(tail - first + 1, maxRecords, Math.max(1, Math.floor(maxBytes / bytes)));
+        const count = Math.min(tail - first + 1, limit.records, Math.max(1, Math.floor(limit.bytes / bytes)));
         const record = JSON.stringify({
           type: "logged",
           atMs: 1,

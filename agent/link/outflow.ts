@@ -72,7 +72,7 @@ export class Outflow {
     for (const job of this.#inTurn(jobs)) {
       const stream = this.#streamOf(job.jobId);
       if (stream.sent >= job.spool.tail) continue;
-      const batch = job.spool.read(stream.sent + 1, this.#frameBytes, MAX_RECORDS_PER_FRAME);
+      const batch = job.spool.read(stream.sent + 1, { bytes: this.#frameBytes, records: MAX_RECORDS_PER_FRAME });
       if (!batch) continue;
       const last = batch.first + batch.records.length - 1;
       const lost = batch.first > stream.sent + 1;

@@ -31,7 +31,7 @@ function options(disk: SpoolDisk, budget = new SpoolBudget()) {
 function readAll(spool: JobSpool, from: number): string[] {
   const all: string[] = [];
   for (let next = from; next <= spool.tail;) {
-    const batch = spool.read(next, 200, 3)!;
+    const batch = spool.read(next, { bytes: 200, records: 3 })!;
     if (batch.first !== next) throw new Error(`asked for ${next}, got ${batch.first}`);
     all.push(...batch.records);
     next += batch.records.length;
@@ -180,7 +180,7 @@ test("a server that knows more than a disk that was rolled back is never numbere
   disk.restart();
   const again = JobSpool.open(options(disk));
   expect(again.tail).toBe(11);
-  expect(again.read(11, 1000, 10)).toMatchObject({ first: 11 });
+  expect(again.read(11, { bytes: 1000, records: 10 })).toMatchObject({ first: 11 });
 });
 
 test("a server that was rolled back gets what is left, from its first number on", () => {
@@ -190,7 +190,7 @@ test("a server that was rolled back gets what is left, from its first number on"
   spool.flush();
   spool.acknowledge(95);
   expect(spool.floor).toBe(96);
-  const batch = spool.read(3, 1_000_000, 1000)!;
+  const batch = spool.read(3, { bytes: 1_000_000, records: 1000 })!;
   expect(batch.first).toBeGreaterThan(3);
   expect(batch.first).toBeLessThanOrEqual(96);
 });

@@ -45,7 +45,6 @@ function isHole(chunk: Pick<Chunk, "first" | "last" | "records">): boolean {
 
 /** The part of a chunk behind `afterSeq`, which lies within it. */
 function chunkAfter(chunk: Chunk, afterSeq: number): Chunk {
-  if (chunk.first > afterSeq || isHole(chunk)) return chunk;
   const records = recordsOf(chunk).slice(afterSeq + 1 - chunk.first);
   return { ...chunk, first: afterSeq + 1, records: records.length, body: JSON.stringify(records).slice(1, -1) };
 }
@@ -116,16 +115,15 @@ export class JobLog {
       .toArray();
     if (!row) return null;
     const body = row["body"]!;
-    return chunkAfter(
-      {
-        jobId,
-        first: row["first_seq"] as number,
-        last: row["last_seq"] as number,
-        records: row["records"] as number,
-        body: typeof body === "string" ? body : inflate(body as ArrayBuffer),
-      },
-      afterSeq,
-    );
+    const chunk: Chunk = {
+      jobId,
+      first: row["first_seq"] as number,
+      last: row["last_seq"] as number,
+      records: row["records"] as number,
+      body: typeof body === "string" ? body : inflate(body as ArrayBuffer),
+    };
+    if (chunk.first > afterSeq) return chunk;
+    return isHole(chunk) ? this.next(jobId, chunk.last) : chunkAfter(chunk, afterSeq);
   }
 
   /** Stored size of an ended job's log. */

@@ -123,7 +123,6 @@ export class JobStreams {
       const attachment = socket.deserializeAttachment() as BrowserAttachment;
       if (attachment.window.cursor === frame.first - 1 && canTake(socket, attachment)) {
         sendFrame(socket, attachment, frame);
-        socket.serializeAttachment(attachment);
       } else this.#pump(socket, attachment, chunk.last);
     }
   }
@@ -177,7 +176,6 @@ export class JobStreams {
   /** Sends from storage until the browser is in sync or its window is full. */
   #pump(socket: RelaySocket, attachment: BrowserAttachment, acked: number): void {
     const { window, jobId } = attachment;
-    const before = window.cursor;
     if (window.cursor > acked) window.cursor = acked;
     while (window.cursor < acked && canTake(socket, attachment)) {
       const frame = this.#recent.get(jobId)?.next(window.cursor) ?? this.#read(jobId, window.cursor);
@@ -185,10 +183,10 @@ export class JobStreams {
       if (firstKept > window.cursor + 1) {
         send(socket, { type: "trimmed", firstSeq: firstKept });
         window.cursor = firstKept - 1;
+        socket.serializeAttachment(attachment);
       }
       if (frame) sendFrame(socket, attachment, frame);
     }
-    if (window.cursor !== before) socket.serializeAttachment(attachment);
   }
 
   #read(jobId: string, afterSeq: number): RecordsFrame | null {
@@ -211,13 +209,16 @@ function send(socket: RelaySocket, message: JobStreamMessage): void {
   socket.send(JSON.stringify(message));
 }
 
+/** The cursor moves after the frame went: dying in between repeats a frame, which a browser knows by its seq. */
 function sendFrame(socket: RelaySocket, attachment: BrowserAttachment, frame: RecordsFrame): void {
   socket.send(frame.text);
   noteSent(attachment.window, frame.last, frame.text.length);
+  socket.serializeAttachment(attachment);
 }
 
-function recordsFrame({ first, last, body }: Chunk): RecordsFrame {
-  return { first, last, text: `{"type":"records","first":${first},"records":[${body}]}` };
+/** The mark of a hole counts as one record; what follows it is announced by `trimmed`, as after any other gap. */
+function recordsFrame({ first, records, body }: Chunk): RecordsFrame {
+  return { first, last: first + records - 1, text: `{"type":"records","first":${first},"records":[${body}]}` };
 }
 
 function progressFrame(progress: Progress, atMs: number): string {

@@ -197,6 +197,14 @@ export function relayContract(make: (host: TestHost) => Promise<RelayWorld>): vo
     expect(slice.records.map((text) => (JSON.parse(text) as JobRecord).type)).toEqual(["dropped"]);
     expect(slice.next).toBe(10);
     expect((await world.relay.readLog(jobId, 10, 1e6)).records).toHaveLength(2);
+    const browser = await connectBrowser(world, jobId);
+    await until("both records", () => browser.received().some((m) => m.type === "records" && m.first === 11));
+    expect(browser.received().map((m) => [m.type, m.type === "records" ? m.first : 0])).toEqual([
+      ["state", 0],
+      ["records", 1],
+      ["trimmed", 0],
+      ["records", 11],
+    ]);
     await until("the verdict", () => jobFacts(world.outside.facts, jobId).some((fact) => fact.state === "succeeded"));
   });
 

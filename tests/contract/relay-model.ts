@@ -24,6 +24,8 @@ import {
  */
 export const HOST_ID = "00000000-0000-4000-8000-00000000000a";
 const START_MS = 1_700_000_000_000;
+/** An eviction may have swallowed the welcome while the socket lives on: the agent dials anew. */
+const WELCOME_WITHIN_MS = 30_000;
 const GRANT_KEY = new Uint8Array(32);
 
 /** mulberry32: small, and the same everywhere. */
@@ -199,8 +201,11 @@ class SimPlatform implements RelayPlatform {
     const { answeredAtMs } = socket as SimSocket;
     return answeredAtMs === 0 ? null : new Date(answeredAtMs);
   }
-  waitUntil(): void {
-    // Promises of this process settle by themselves; `settle` gives them the time.
+  waitUntil(promise: Promise<unknown>): void {
+    // `settle` gives it the time; that it ended with its process is no error.
+    promise.catch((error: unknown) => {
+      if (!(error instanceof Died)) throw error;
+    });
   }
 }
 
@@ -220,6 +225,7 @@ class ModelAgent {
   readonly started = new Set<string>();
   socket: SimSocket | null = null;
   #live = false;
+  #dialledAtMs = 0;
   #sent = new Map<string, number>();
   #ackedAtMs = 0;
   #fires = 0;
@@ -233,6 +239,7 @@ class ModelAgent {
     const socket = new SimSocket(platform);
     this.forgetSocket();
     this.socket = socket;
+    this.#dialledAtMs = this.#world.nowMs;
     this.#world.run(() =>
       this.#world.relay.acceptAgent(socket, {
         hostId: HOST_ID,
@@ -294,11 +301,12 @@ class ModelAgent {
     }
   }
 
-  /** Beats, and gives up a socket on which no acknowledgement moves. */
+  /** Beats, and gives up a socket on which no welcome comes or no acknowledgement moves. */
   beat(): void {
     const { socket } = this;
     if (!socket) return;
     if (socket.closedWith !== null) this.forgetSocket();
+    else if (!this.#live && this.#world.nowMs - this.#dialledAtMs > WELCOME_WITHIN_MS) this.#world.cut(socket);
     else if (this.#live && this.#isOwed() && this.#world.nowMs - this.#ackedAtMs > ACK_STALL_MS) {
       this.#world.cut(socket);
     } else socket.answeredAtMs = this.#world.nowMs - this.#world.dice.below(PING_AFTER_MS / 2);
@@ -447,9 +455,10 @@ class ModelBrowser {
     if (message.type === "state") this.state = message.state;
     if (message.type === "trimmed") throw new Error("a browser was told of a trimmed log");
     if (message.type !== "records") return;
-    if (message.first !== this.records.length + 1)
+    if (message.first > this.records.length + 1)
       throw new Error(`a browser got ${message.first} after ${this.records.length}`);
-    this.records.push(...message.records);
+    // A death between send and attach repeats a frame: it is known by its seq.
+    this.records.push(...message.records.slice(this.records.length + 1 - message.first));
     this.socket?.toServer.push(JSON.stringify({ type: "seen", seq: this.records.length }));
   }
 }
@@ -517,7 +526,8 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
         info: quiet,
         warn: quiet,
         error: (event, fields) => {
-          if (!(fields?.["error"] instanceof Died)) throw new Error(event, { cause: fields?.["error"] });
+          if (!(fields?.["error"] instanceof Died) && this.db.open)
+            throw new Error(event, { cause: fields?.["error"] });
         },
       },
     };

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JobResource, Page } from "../../protocol/api.ts";
 import type { ConsoleApi } from "../../scripts/console-api.ts";
+import { witnessJournal } from "../support/agent-journal.ts";
 import { followJob, type Follower } from "../support/follow.ts";
 import { removeFolder, temporaryFolder } from "../support/folders.ts";
 import { pidsWithEnvironment, waitFor } from "../support/process.ts";
@@ -28,7 +29,8 @@ const repeat = Number(process.env["RM_REPEAT"] ?? "1");
 
 /**
  * A backup is cut in the middle in every way a fleet knows; afterwards each file of the source stands in the log
- * exactly once, the job has one verdict, the repository one snapshot, and no restic is left.
+ * exactly once, what a browser saw equals what the agent fsynced, the job has one verdict, the repository one snapshot,
+ * and no restic is left.
  */
 describe.each(runtimes)("on %s", (runtime) => {
   let product: Product;
@@ -77,6 +79,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     });
     const job = await askJob(api, agent.hostId, { kind: "backup", verbose: true });
     const follower = followJob(api, job.id);
+    const journal = witnessJournal(agent.stateDir, job.id);
     try {
       const scene = { agent, line, job, follower, address };
       await waitFor("the first files in the stream", () => newFiles(follower).length >= 20);
@@ -84,11 +87,13 @@ describe.each(runtimes)("on %s", (runtime) => {
       await check(scene, await jobEnd(api, job.id));
       await waitFor("the verdict in the stream", () => follower.records.some((record) => record.type === "finished"));
       expect(follower.faults).toEqual([]);
+      expect(follower.records).toEqual(journal.records());
       expect(pidsWithEnvironment("RM_JOB_ID", job.id)).toEqual([]);
       const running = await api.get<Page<JobResource>>(`/api/jobs?hostId=${agent.hostId}&state=running`);
       expect(running.items).toEqual([]);
     } finally {
       follower.close();
+      journal.stop();
       await agent.stop();
       await line.stop();
     }

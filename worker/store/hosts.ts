@@ -4,6 +4,7 @@ import type { RandomBytes } from "../../core/ids.ts";
 import type { HostResource, HostStatus } from "../../protocol/api.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
+import { builtOnce } from "./built-once.ts";
 import { hostCounts, hosts } from "./schema.ts";
 
 const latestJob = sql<
@@ -182,7 +183,13 @@ export interface BearerHost {
 
 /** The host an agent's bearer (its SHA-256) belongs to, and how many hosts there are; null for an unknown bearer. */
 export async function findHostByBearer(db: Database, bearerHash: string): Promise<BearerHost | null> {
-  const rows = await db
+  const rows = await bearerQuery(db).all({ bearerHash });
+  return rows[0] ?? null;
+}
+
+// A reconnect storm asks this for each agent, and drizzle takes longer to build it than SQLite to run it.
+const bearerQuery = builtOnce((db) =>
+  db
     .select({
       hostId: hosts.id,
       signKey: hosts.signKey,
@@ -191,7 +198,7 @@ export async function findHostByBearer(db: Database, bearerHash: string): Promis
       fleetSize: sql<number>`(SELECT sum(hosts) FROM ${hostCounts})`,
     })
     .from(hosts)
-    .where(eq(hosts.bearerHash, bearerHash))
-    .limit(1);
-  return rows[0] ?? null;
-}
+    .where(eq(hosts.bearerHash, sql.placeholder("bearerHash")))
+    .limit(1)
+    .prepare(),
+);

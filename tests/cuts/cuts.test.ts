@@ -155,9 +155,11 @@ describe.each(runtimes)("on %s", (runtime) => {
           // workerd hibernates an object after 10 s without an event: stopping restic makes them.
           const pids = pidsWithEnvironment("RM_JOB_ID", job.id);
           expect(pids.length).toBeGreaterThan(0);
+          await relaysMade();
           for (const pid of pids) process.kill(pid, "SIGSTOP");
           await sleep(14_000);
           for (const pid of pids) process.kill(pid, "SIGCONT");
+          await waitFor("the evicted object to be made again", async () => (await relaysMade()) > 0);
         }, expectWholeBackup);
       },
     );

@@ -1,69 +1,60 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { WebSocket, WebSocketServer } from "ws";
-import { afterAll, beforeAll } from "vitest";
-import Database from "better-sqlite3";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MAX_FRAME_BYTES } from "../../protocol/limits.ts";
+import Database from "better-sqlite3";
+import { afterAll, beforeAll, describe } from "vitest";
 import { createNodeRelays, type NodeRelays } from "../../selfhost/relay-platform.ts";
+import { fleetContract, type FleetWorld } from "./fleet-contract.ts";
+import { startSockets } from "./node-sockets.ts";
 import { relayContract } from "./relay-contract.ts";
-import { TestOutside, type ClientSocket, type RelayWorld, type TestHost, type TestUpgrade } from "./relay-world.ts";
+import { TestOutside, type RelayWorld, type TestHost } from "./relay-world.ts";
 
-/** The relay on `ws` and better-sqlite3, its shell made anew between every two steps. */
+/** Relay and fleet feed on `ws` and better-sqlite3, their shells made anew between every two steps. */
 let folder: string;
-let server: Server;
-const accepting = new Map<string, (ws: WebSocket) => void>();
-const worlds: NodeRelays[] = [];
+let sockets: Awaited<ReturnType<typeof startSockets>>;
+const made: NodeRelays[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "restic-manager-relay-"));
-  server = createServer();
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES + 1024 });
-  server.on("upgrade", (request, socket, head) =>
-    sockets.handleUpgrade(request, socket, head, (ws) => accepting.get(request.url!)!(ws)),
-  );
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  sockets = await startSockets();
 });
 
 afterAll(async () => {
-  for (const world of worlds) await world.close();
-  server.closeAllConnections();
-  server.close();
+  for (const relays of made) await relays.close();
+  sockets.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-relayContract(async (host) => nodeWorld(host));
+describe("host relay", () => relayContract(async (host) => relayWorld(host)));
+describe("fleet feed", () => fleetContract(async () => fleetWorld()));
 
-async function nodeWorld(host: TestHost): Promise<RelayWorld> {
+function newRelays() {
   const outside = new TestOutside();
-  const file = join(folder, `${host.hostId}.db`);
+  const file = join(folder, `${made.length}.db`);
   const relays = createNodeRelays({ file, outside, now: outside.now });
-  worlds.push(relays);
-  let opened = 0;
-  return {
-    relay: relays.relay(host.hostId),
+  made.push(relays);
+  const world = {
     outside,
-    async open(upgrade: TestUpgrade) {
-      const path = `/${host.hostId}/${++opened}`;
-      accepting.set(path, (ws) => {
-        if (upgrade.kind === "agent") relays.acceptAgent(ws, upgrade.grant);
-        else relays.acceptBrowser(ws, upgrade.grant, host.hostId);
-      });
-      const ws = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
-      const client = clientOf(ws);
-      await once(ws, "open");
-      return client;
-    },
     evict: () => relays.evict(),
-    async advance(ms) {
+    async advance(ms: number) {
       outside.offsetMs += ms;
       relays.sweep();
       await relays.evict();
     },
+  };
+  return { relays, file, world };
+}
+
+function relayWorld(host: TestHost): RelayWorld {
+  const { relays, file, world } = newRelays();
+  return {
+    ...world,
+    relay: relays.relay(host.hostId),
+    open: (upgrade) =>
+      sockets.open((ws) => {
+        if (upgrade.kind === "agent") relays.acceptAgent(ws, upgrade.grant);
+        else relays.acceptBrowser(ws, upgrade.grant, host.hostId);
+      }),
     async rows() {
       const db = new Database(file, { readonly: true });
       try {
@@ -76,20 +67,7 @@ async function nodeWorld(host: TestHost): Promise<RelayWorld> {
   };
 }
 
-function clientOf(ws: WebSocket): ClientSocket {
-  const frames: string[] = [];
-  let closed: ClientSocket["closed"] = null;
-  ws.on("message", (data: Buffer) => frames.push(data.toString()));
-  ws.on("close", (code, reason) => {
-    closed = { code, reason: reason.toString() };
-  });
-  ws.on("error", () => {});
-  return {
-    frames,
-    get closed() {
-      return closed;
-    },
-    send: (frame) => ws.send(frame),
-    close: () => ws.close(),
-  };
+function fleetWorld(): FleetWorld {
+  const { relays, world } = newRelays();
+  return { ...world, feed: relays.fleet, open: (grant) => sockets.open((ws) => relays.acceptFleet(ws, grant)) };
 }

@@ -1,8 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { relayContract } from "../contract/relay-contract.ts";
-import { type ClientSocket, type RelayWorld, type TestHost, type TestUpgrade } from "../contract/relay-world.ts";
+import { type RelayWorld, type TestHost, type TestUpgrade } from "../contract/relay-world.ts";
 import type { HostRelayPort } from "../../worker/bindings.ts";
+import { clientOf } from "./client.ts";
 import { outsideOf, type TestHostRelay } from "./worker.ts";
 
 /** The relay in workerd, its object evicted between every two steps; sockets hibernate meanwhile. */
@@ -16,7 +17,7 @@ async function objectWorld(host: TestHost): Promise<RelayWorld> {
   const evict = () =>
     evictDurableObject(stub()).catch((error: unknown) => {
       // An object that is not in memory need not be evicted.
-      if (!/not.*running|no.*running/i.test(String(error))) throw error;
+      if (!/not currently running/.test(String(error))) throw error;
     });
   const ask =
     <K extends keyof HostRelayPort>(name: K) =>
@@ -51,23 +52,5 @@ async function objectWorld(host: TestHost): Promise<RelayWorld> {
         const tables = ["relay_hosts", "relay_jobs", "relay_ended", "relay_log", "relay_facts"];
         return JSON.stringify(tables.flatMap((table) => state.storage.sql.exec(`SELECT * FROM ${table}`).toArray()));
       }),
-  };
-}
-
-function clientOf(socket: WebSocket): ClientSocket {
-  const frames: string[] = [];
-  let closed: ClientSocket["closed"] = null;
-  socket.addEventListener("message", (event) => void frames.push(event.data as string));
-  socket.addEventListener("close", (event) => {
-    closed = { code: event.code, reason: event.reason };
-  });
-  socket.accept();
-  return {
-    frames,
-    get closed() {
-      return closed;
-    },
-    send: (frame) => socket.send(frame),
-    close: () => socket.close(1000),
   };
 }

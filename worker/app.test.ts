@@ -76,6 +76,7 @@ test("bodies that are no JSON, too deep, too big or not declared are refused", a
     "request.not_json",
   );
   expect((await send('{"name":"\\ud800"}')).problem?.code).toBe("request.invalid");
+  expect((await send("[]")).problem?.errors).toEqual([{ field: "", message: "must be an object" }]);
   const deep = `{"name":"a","more":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}}`;
   expect((await send(deep)).problem?.code).toBe("request.invalid");
   const big = `{"name":"${"a".repeat(1024 * 1024)}"}`;

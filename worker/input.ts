@@ -85,6 +85,8 @@ function messageOf(issue: v.BaseIssue<unknown>): string {
 export function parseInput<S extends v.GenericSchema>(schema: S, input: unknown): Parsed<v.InferOutput<S>> {
   const shape = checkShape(input);
   if (shape.length > 0) return invalid(shape);
+  // To valibot a list is an object too, and one without fields.
+  if (Array.isArray(input)) return invalid([{ field: "", message: "must be an object" }]);
   const parsed = v.safeParse(schema, input);
   if (parsed.success) return ok(parsed.output);
   return invalid(

@@ -166,6 +166,19 @@ test.each([
   expect(rows("enrollment_tokens")).toHaveLength(0);
 });
 
+test("paths and excludes that fit in no message to the host are refused", async () => {
+  const long = (count: number) => Array.from({ length: count }, (_, i) => `/srv/${i}/${"ü".repeat(2000)}`);
+  for (const over of [{ paths: long(20) }, { paths: long(10), excludes: long(10) }]) {
+    const { problem } = await server.call("POST", "/api/enrollment-tokens", {
+      as: operator,
+      body: { ...ORDER, ...over },
+    });
+    expect(problem).toMatchObject({ status: 422, code: "request.invalid" });
+  }
+  const fits = { ...ORDER, paths: long(10) };
+  expect((await server.call("POST", "/api/enrollment-tokens", { as: operator, body: fits })).status).toBe(201);
+});
+
 test.each([[["relative"]], [["-rf"]], [[""]], [[]], [["/a\nb"]]])("%j are no first paths", async (paths) => {
   const { status } = await server.call("POST", "/api/enrollment-tokens", { as: operator, body: { ...ORDER, paths } });
   expect(status).toBe(422);

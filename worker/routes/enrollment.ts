@@ -11,8 +11,9 @@ import {
   pageOf,
 } from "../../protocol/api.ts";
 import { fail, ok, type Failure } from "../../protocol/failure.ts";
-import { ENROLLMENT_TTL_MS } from "../../protocol/limits.ts";
+import { ENROLLMENT_TTL_MS, MAX_SPEC_BYTES } from "../../protocol/limits.ts";
 import { parseAddress } from "../../protocol/repository.ts";
+import { utf8Length } from "../../protocol/wire.ts";
 import { actorOf } from "../access/actor.ts";
 import { pageOfRows, readAfter } from "../page.ts";
 import { checkEnv, sealSecret } from "../repository-secret.ts";
@@ -26,6 +27,9 @@ import {
   recordEnrollmentCreated,
   recordEnrollmentRevoked,
 } from "../store/enrollment.ts";
+
+/** What a job's spec holds beside paths and excludes. */
+const SPEC_ROOM_BYTES = 4 * 1024;
 
 function noToken(): { ok: false; failure: Failure } {
   return fail("request.not_found", "There is no such enrolment token.");
@@ -75,6 +79,10 @@ export const enrollmentRoutes = [
     status: 201,
     async handler({ runtime, peer, body }, principal) {
       const { db, random, settings } = runtime;
+      const specBytes = utf8Length(JSON.stringify([body.paths, body.excludes]));
+      if (specBytes > MAX_SPEC_BYTES - SPEC_ROOM_BYTES) {
+        return fail("request.invalid", "paths, excludes: together they are over 60 KiB. Name the folders above them.");
+      }
       const parsed = parseAddress(body.repository.address);
       if (!parsed.ok) return parsed;
       const { address, backend } = parsed.value;

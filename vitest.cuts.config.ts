@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ["tests/cuts/**/*.test.ts"],
     globalSetup: ["tests/support/built-product.ts"],
-    fileParallelism: false,
+    // One file a runtime, and they mostly wait.
+    maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 180_000,
   },

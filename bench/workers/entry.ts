@@ -1,10 +1,11 @@
 import worker, { FleetFeedObject, HostRelayObject } from "../../worker/index.ts";
 
 /**
- * The product's own Worker with counters around its storage: `/bench/rows` tells how many rows D1 and the objects'
- * storage say were written since the last question, and how often a relay was made (first use, or after an eviction). Billing counts the same figures (D1 and Durable Object pricing).
+ * The product's own Worker with counters around its storage: `/bench/rows?host=` tells how many rows D1 and the objects'
+ * storage say were written since the last question, as billing counts them (D1 and Durable Object pricing), and how
+ * often that host's relay was made: at its first use, and after an eviction.
  */
-const written = { d1: 0, objects: 0, relaysMade: 0 };
+const written = { d1: 0, objects: 0, relaysMade: {} as Record<string, number> };
 
 type Env = ConstructorParameters<typeof HostRelayObject>[1];
 
@@ -70,7 +71,8 @@ const countedEnv = (env: Env): Env => ({ ...env, DB: countedDatabase(env.DB) });
 export class CountedHostRelay extends HostRelayObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(countedState(ctx), countedEnv(env));
-    written.relaysMade += 1;
+    const id = ctx.id.toString();
+    written.relaysMade[id] = (written.relaysMade[id] ?? 0) + 1;
   }
 }
 
@@ -82,11 +84,13 @@ export class CountedFleetFeed extends FleetFeedObject {
 
 export default {
   async fetch(request, env, ctx) {
-    if (new URL(request.url).pathname !== "/bench/rows") return worker.fetch(request, countedEnv(env), ctx);
-    const answer = Response.json(written);
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname !== "/bench/rows") return worker.fetch(request, countedEnv(env), ctx);
+    const relay = env.HOST_RELAY.idFromName(searchParams.get("host") ?? "").toString();
+    const answer = Response.json({ ...written, relaysMade: written.relaysMade[relay] ?? 0 });
     written.d1 = 0;
     written.objects = 0;
-    written.relaysMade = 0;
+    written.relaysMade = {};
     return answer;
   },
   async scheduled(controller, env) {

@@ -1,0 +1,3 @@
+import { cutTests } from "./cuts.ts";
+
+cutTests("workerd");

@@ -1,7 +1,7 @@
 import type { JobResource } from "../../protocol/api.ts";
 import type { BackupSummary } from "../../protocol/wire.ts";
+import { tookText } from "../words/phases.ts";
 import { countText, sizeText } from "../words/size.ts";
-import { durationText } from "../words/time.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
 
@@ -37,6 +37,6 @@ export function JobSummary({ job, summary, warnings }: { job: JobResource; summa
       <span>Warnings</span><b>${countText(warnings)}</b>
       ${warnings > 0 ? html`<span class="t-warn">${icon("warn", "i-sm")} not read</span>` : html`<span>everything was read</span>`}
     </div>
-    <div><span>Took</span><b>${durationText(summary.durationMs)}</b></div>
+    <div><span>Reading took</span><b>${tookText(summary.durationMs)}</b></div>
   </div>`;
 }

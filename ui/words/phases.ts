@@ -51,7 +51,8 @@ export function phaseSteps(job: {
   });
 }
 
-function tookText(ms: number): string {
+/** How long something took that is over. */
+export function tookText(ms: number): string {
   return ms < 1000 ? "under 1 s" : durationText(ms);
 }
 

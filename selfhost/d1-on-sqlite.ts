@@ -4,11 +4,13 @@ import type { Database } from "../worker/bindings.ts";
 
 /**
  * better-sqlite3 in the shape of D1 (developers.cloudflare.com/d1/worker-api), with D1's refusals, so that what works
- * here works there: no transaction statements, at most 100 bound parameters, no bigint, undefined or bytes.
+ * here works there: no transaction statements, at most 100 bound parameters, no text over 2 MB, no bigint, undefined or
+ * bytes.
  */
 
 const MAX_PARAMETERS = 100;
 const MAX_STATEMENT_BYTES = 100_000;
+const MAX_TEXT_BYTES = 2_000_000;
 const MAX_CACHED_STATEMENTS = 500;
 const BUSY_TIMEOUT_MS = 5_000;
 const REFUSED =
@@ -153,7 +155,11 @@ export class D1StatementOnSqlite {
 }
 
 function boundValue(value: unknown): Bound {
-  if (value === null || typeof value === "string") return value;
+  if (value === null) return value;
+  if (typeof value === "string") {
+    if (value.length * 3 <= MAX_TEXT_BYTES || Buffer.byteLength(value) <= MAX_TEXT_BYTES) return value;
+    throw new Error("D1_ERROR: string or blob too big");
+  }
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "number") {
     if (Number.isFinite(value)) return value;

@@ -1,12 +1,14 @@
 import { eq, sql } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
+import type { SnapshotFact } from "../../core/relay/facts.ts";
 import type { Role } from "../../protocol/api.ts";
 import type { Database } from "../../worker/bindings.ts";
 import { auditStatement, listAudit, type AuditEntry } from "../../worker/store/audit.ts";
 import { recordFirstAdmin, replaceBootstrapToken } from "../../worker/store/bootstrap.ts";
 import { delayKeys, reserveAttempt } from "../../worker/store/delays.ts";
-import { auditLog, bootstrap, loginDelays, sessions, users } from "../../worker/store/schema.ts";
+import { recordFacts } from "../../worker/store/facts.ts";
+import { auditLog, bootstrap, hosts, loginDelays, repositories, sessions, users } from "../../worker/store/schema.ts";
 import { loadSession, recordSessionEnded, recordSignedIn, SESSION_TTL_MS } from "../../worker/store/sessions.ts";
 import {
   listTokens,
@@ -175,6 +177,26 @@ export function describeStore(runtime: string, open: () => Promise<Database>): v
         if (after === undefined) break;
       }
       expect(seen).toEqual(targets.toReversed());
+    });
+
+    test("a flush of the largest snapshots an agent can report is taken", async () => {
+      const db = await open();
+      const [hostId, repositoryId] = [newId(), newId()];
+      const made = { createdAt: NOW_MS, hostname: "web-1", os: "linux", arch: "x64", agentVersion: "0.1.0" };
+      const keys = { signKey: hostId, sealKey: hostId, bearerHash: hostId };
+      await db.insert(hosts).values({ id: hostId, name: "web-1", resticVersion: "", severity: 3, ...made, ...keys });
+      await db
+        .insert(repositories)
+        .values({ id: repositoryId, hostId, address: "/srv", createdAt: NOW_MS, updatedAt: NOW_MS });
+      const paths = Array.from({ length: 1000 }, (_, i) => `/srv/${i}/${"p".repeat(230)}`);
+      const facts = Array.from({ length: 30 }, (_, i): SnapshotFact => {
+        const id = i.toString(16).padStart(64, "0");
+        const snapshot = { id, timeMs: NOW_MS, hostname: "web-1", paths, tags: [] };
+        return { fact: "snapshot", repositoryId, snapshot, atMs: NOW_MS };
+      });
+      await recordFacts(db, hostId, facts, at);
+      const [host] = await db.select().from(hosts).where(eq(hosts.id, hostId));
+      expect(host?.snapshotCount).toBe(30);
     });
   });
 }

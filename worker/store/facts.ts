@@ -22,6 +22,8 @@ import { refreshSeverityStatement } from "./severity.ts";
 
 /** D1 runs a batch as one transaction within one time limit: small ones keep others from waiting. */
 const MAX_STATEMENTS = 30;
+/** D1 takes no text over 2 MB (developers.cloudflare.com/d1/platform/limits); of these units each is at most 3 bytes. */
+const MAX_RUN_UNITS = 512 * 1024;
 /** The two statements about the host that may end a batch: its snapshot count and its severity. */
 const CLOSING_STATEMENTS = 2;
 
@@ -95,8 +97,10 @@ function writesOf(db: Database, hostId: string, facts: readonly Fact[], clock: C
         break;
       case "snapshot": {
         const run = [fact];
+        let units = unitsOf(fact);
         for (let next = facts[i + 1]; next?.fact === "snapshot"; next = facts[i + 1]) {
-          if (next.repositoryId !== fact.repositoryId) break;
+          units += unitsOf(next);
+          if (next.repositoryId !== fact.repositoryId || units > MAX_RUN_UNITS) break;
           run.push(next);
           i++;
         }
@@ -118,6 +122,10 @@ function writesOf(db: Database, hostId: string, facts: readonly Fact[], clock: C
     }
   }
   return writes;
+}
+
+function unitsOf(fact: SnapshotFact): number {
+  return JSON.stringify(fact.snapshot).length;
 }
 
 /** `fact_no` decides between two writes of one job, and its host between two hosts that name the same id. */

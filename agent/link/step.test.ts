@@ -88,8 +88,8 @@ test("the wait is anywhere up to 1 s, 2 s, 4 s … 60 s, and starts anew after 3
   expect(state).toEqual({ is: "live", socket: 4, attempt: 0 });
 });
 
-test("frames are halved when the server finds one too big", () => {
-  const { effects } = play([...toLive, { on: "ended", socket: 1, ending: { kind: "closed", code: 4413, reason: "" } }]);
+test.each([4413, 1009])("frames are halved when the other end finds one too big, and says so by %i", (code) => {
+  const { effects } = play([...toLive, { on: "ended", socket: 1, ending: { kind: "closed", code, reason: "" } }]);
   expect(kinds(effects)).toContain("halveFrames");
 });
 

@@ -142,6 +142,9 @@ function dial(state: LinkState): Step {
   };
 }
 
+/** The relay's word for it, and that of a WebSocket layer or proxy before it (RFC 6455 section 7.4.1). */
+const TOO_BIG: ReadonlySet<number> = new Set([CLOSE.tooBig, 1009]);
+
 /** The agent itself ends the socket. */
 function cut(state: LinkState, why: string, random: number): Step {
   return lost(state, { kind: "unreachable", why }, random);
@@ -149,7 +152,7 @@ function cut(state: LinkState, why: string, random: number): Step {
 
 function lost(state: LinkState, ending: Ending, random: number): Step {
   const afterMs = backoffMs(state.attempt, floorMs(ending), random);
-  const tooBig = ending.kind === "closed" && ending.code === CLOSE.tooBig;
+  const tooBig = ending.kind === "closed" && TOO_BIG.has(ending.code);
   return {
     // The next dial has a number of its own, so nothing of this socket is heard from here on.
     state: { is: "waiting", socket: state.socket + 1, attempt: state.attempt + 1 },

@@ -52,6 +52,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
   /** A socket whose session and grant were checked. */
   acceptBrowser(socket: RelaySocket, grant: BrowserGrant): void {
     const memory = this.#recall();
+    memory.streams ??= this.#newStreams(memory.log);
     memory.streams.accept(socket, grant);
     this.#find(grant.jobId);
     memory.expiryKnown = false;
@@ -63,7 +64,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
     const attachment = memory.attachmentOf(socket);
     if (attachment === null || memory.isClosing(socket)) return;
     if (attachment.kind === "browser") {
-      if (memory.streams.takeFrame(socket, attachment, frame) === "renewed") memory.expiryKnown = false;
+      if (memory.streams?.takeFrame(socket, attachment, frame) === "renewed") memory.expiryKnown = false;
       this.#find(attachment.jobId);
       this.#settle();
       return;
@@ -154,7 +155,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
 
   async closeSession(sessionHash: string): Promise<void> {
     const memory = this.#recall();
-    memory.streams.closeSession(sessionHash);
+    memory.streams?.closeSession(sessionHash);
     memory.expiryKnown = false;
     this.#settle();
   }
@@ -178,6 +179,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
   #turn(event: RelayEvent): Effects {
     const memory = this.#recall();
     for (const jobId of jobsNamedBy(event)) this.#find(jobId);
+    memory.effects ??= noEffects();
     const effects = step(memory.state, event, this.#outside.now(), memory.effects);
     this.#settle();
     return effects;
@@ -196,8 +198,8 @@ export class HostRelay implements HostRelayPort, TurnMember {
   endTurn(): void {
     const memory = this.#memory;
     if (!memory) return;
-    const effects = memory.effects;
-    memory.effects = noEffects();
+    const effects = memory.effects ?? noEffects();
+    memory.effects = null;
     memory.joined = false;
     try {
       this.#carryOut(memory, effects);
@@ -218,7 +220,9 @@ export class HostRelay implements HostRelayPort, TurnMember {
     const nowMs = this.#outside.now();
     const chunks = chunksOf(effects.append);
     if (memory.removed) rows.wipe();
-    else if (effects.saveHost || effects.saveJobs.size > 0 || chunks.length > 0 || effects.facts.length > 0)
+    else if (effects.saveJobs.size === 0 && chunks.length === 0 && effects.facts.length === 0) {
+      if (effects.saveHost) rows.saveHost(state.kept);
+    } else
       this.#platform.storage.transactionSync(() => {
         if (effects.saveHost) rows.saveHost(state.kept);
         for (const job of effects.saveJobs) rows.saveJob(job, nowMs);
@@ -234,21 +238,21 @@ export class HostRelay implements HostRelayPort, TurnMember {
     for (const { to, message } of effects.send)
       this.#send(to === "agent" ? memory.agent : (to as RelaySocket), message);
     for (const [jobId, seq] of effects.acks) this.#send(memory.agent, { type: "ack", jobId, seq });
-    streams.greetOpened(state);
-    for (const chunk of chunks) streams.sendChunk(chunk);
-    streams.goOn(state);
+    streams?.greetOpened(state);
+    for (const chunk of chunks) streams?.sendChunk(chunk);
+    streams?.goOn(state);
     for (const jobId of effects.tellState) {
       const job = state.jobs.get(jobId);
-      if (job) streams.sendState(state, job);
+      if (job) streams?.sendState(state, job);
     }
     for (const [jobId, progress] of effects.progress) {
-      streams.sendProgress(jobId, progress);
+      streams?.sendProgress(jobId, progress);
       const job = state.jobs.get(jobId);
       if (job) this.#tellFleet(memory, job, { progress, nowMs });
     }
 
     for (const { socket, code, reason } of effects.close) (socket as RelaySocket).close(code, reason);
-    if (memory.removed) streams.closeAll(CLOSE.revoked, "host removed");
+    if (memory.removed) streams?.closeAll(CLOSE.revoked, "host removed");
     if (!state.live) memory.agent = null;
     for (const { event, fields } of effects.notes) this.#outside.log.info(event, { hostId: this.#hostId, ...fields });
 
@@ -264,7 +268,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
       const job = state.jobs.get(jobId);
       if (job && isTerminal(job)) state.jobs.delete(jobId);
     }
-    memory.named.clear();
+    memory.named = [];
     if (effects.ended.size > 0 || memory.grownUnits > TRIM_EVERY_UNITS) this.#tidy(memory, effects.ended);
   }
 
@@ -274,7 +278,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
 
   #setAlarm(memory: Memory, nowMs: number): void {
     if (!memory.expiryKnown) {
-      memory.nextExpiryMs = memory.streams.closeExpired(nowMs);
+      memory.nextExpiryMs = memory.streams?.closeExpired(nowMs) ?? null;
       memory.expiryKnown = true;
     }
     const due = [
@@ -341,11 +345,11 @@ export class HostRelay implements HostRelayPort, TurnMember {
       }
     };
     // One after the other: of two answers the newer must come last.
-    const before = this.#memory?.loads.get(what) ?? Promise.resolve();
+    const before = this.#memory?.loads?.get(what) ?? Promise.resolve();
     const load = before.then(ask).catch((error: unknown) => {
       this.#outside.log.warn("relay.set_not_loaded", { hostId: this.#hostId, what, error });
     });
-    this.#memory?.loads.set(what, load);
+    if (this.#memory) (this.#memory.loads ??= new Map()).set(what, load);
     this.#platform.waitUntil(load);
   }
 
@@ -368,7 +372,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
 
   /** Compacts the logs of ended jobs and lets the oldest go past 64 MiB a host. */
   #tidy(memory: Memory, ended: ReadonlySet<string>): void {
-    for (const jobId of ended) memory.uptos.delete(jobId);
+    for (const jobId of ended) memory.uptos?.delete(jobId);
     memory.grownUnits = 0;
     if (memory.tidying) return;
     memory.tidying = true;
@@ -413,14 +417,15 @@ export class HostRelay implements HostRelayPort, TurnMember {
   #read(): Memory {
     const rows = new RelayRows(this.#platform.storage.sql, this.#hostId);
     const log = new JobLog(this.#platform.storage, this.#hostId);
-    const kept = rows.loadHost();
+    const { kept, lastFactNo, hasJobs } = rows.loadHost();
     const state: RelayState = { hostId: this.#hostId, kept, jobs: new Map(), live: false };
-    for (const job of rows.loadOpenJobs()) {
+    for (const job of hasJobs ? rows.loadOpenJobs() : []) {
       job.acked = Math.max(job.acked, log.tail(job.jobId).last);
       state.jobs.set(job.jobId, job);
     }
-    const memory = new Memory(state, rows, log, new JobStreams(this.#platform, this.#outside, log));
-    memory.lastFactNo = rows.lastFactNo();
+    const memory = new Memory(state, rows, log);
+    if (this.#platform.getWebSockets("browser").length > 0) memory.streams = this.#newStreams(log);
+    memory.lastFactNo = lastFactNo;
     for (const socket of this.#platform.getWebSockets("agent")) {
       const attachment = socket.deserializeAttachment() as AgentAttachment | null;
       if (attachment?.phase === "live" && attachment.epoch === kept.epoch && socket.readyState === 1) {
@@ -431,7 +436,7 @@ export class HostRelay implements HostRelayPort, TurnMember {
     if (!state.live && kept.epoch > 0 && kept.silentSinceMs === null) {
       // Kept as live, with no socket: it went while nobody was here to see it.
       state.live = true;
-      loseAgent(state, this.#outside.now(), memory.effects);
+      loseAgent(state, this.#outside.now(), (memory.effects = noEffects()));
     }
     return memory;
   }
@@ -446,7 +451,11 @@ export class HostRelay implements HostRelayPort, TurnMember {
       ended.acked = Math.max(ended.acked, log.tail(jobId).last);
       state.jobs.set(jobId, ended);
     }
-    memory.named.add(jobId);
+    memory.named.push(jobId);
+  }
+
+  #newStreams(log: JobLog): JobStreams {
+    return new JobStreams(this.#platform, this.#outside, log);
   }
 
   #contacts(): AgentContact[] {
@@ -470,13 +479,15 @@ export class HostRelay implements HostRelayPort, TurnMember {
 
 type ProgressOf = Extract<FleetMessage, { type: "jobProgressed" }>["progress"];
 
-/** What a relay holds in memory between turns. */
+/** What a relay holds in memory between turns: little, for most hosts are idle most of the time. */
 class Memory {
   readonly state: RelayState;
   readonly rows: RelayRows;
   readonly log: JobLog;
-  readonly streams: JobStreams;
-  effects = noEffects();
+  /** Null while no browser follows a job of this host. */
+  streams: JobStreams | null = null;
+  /** What the turn under way owes. */
+  effects: Effects | null = null;
   /** Whether the end of this turn is asked for. */
   joined = false;
   /** The live socket. */
@@ -486,39 +497,39 @@ class Memory {
   nextExpiryMs: number | null = null;
   expiryKnown = false;
   /** Jobs looked at in this turn: those with a verdict leave at its end. */
-  readonly named = new Set<string>();
+  named: string[] = [];
   /** Size of each open job's log, and how much all have grown since it was last measured. */
-  readonly uptos = new Map<string, number>();
+  uptos: Map<string, number> | null = null;
   grownUnits = 0;
   lastFactNo = 0;
   flushing = false;
   flushAtMs = 0;
   flushRetryMs = 0;
   tidying = false;
-  readonly loads = new Map<PushedSet, Promise<void>>();
+  loads: Map<PushedSet, Promise<void>> | null = null;
   watched = false;
   fleetAtMs = 0;
   removed = false;
 
-  constructor(state: RelayState, rows: RelayRows, log: JobLog, streams: JobStreams) {
+  constructor(state: RelayState, rows: RelayRows, log: JobLog) {
     this.state = state;
     this.rows = rows;
     this.log = log;
-    this.streams = streams;
   }
 
   /** As it will be at the end of the turn. */
   attachmentOf(socket: RelaySocket): AgentAttachment | BrowserAttachment | null {
-    const pending = this.effects.attach.findLast((attach) => attach.socket === socket);
+    const pending = this.effects?.attach.findLast((attach) => attach.socket === socket);
     return pending?.attachment ?? (socket.deserializeAttachment() as AgentAttachment | BrowserAttachment | null);
   }
 
   /** A socket that this turn closes is read no more. */
   isClosing(socket: RelaySocket): boolean {
-    return socket.readyState !== 1 || this.effects.close.some((close) => close.socket === socket);
+    return socket.readyState !== 1 || (this.effects?.close.some((close) => close.socket === socket) ?? false);
   }
 
   grow(jobId: string, size: number): number {
+    this.uptos ??= new Map();
     const upto = (this.uptos.get(jobId) ?? this.log.tail(jobId).upto) + size;
     this.uptos.set(jobId, upto);
     this.grownUnits += size;

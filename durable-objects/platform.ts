@@ -18,7 +18,7 @@ export interface RelayPlatform {
   storage: {
     sql: { exec(query: string, ...bindings: SqlValue[]): { toArray(): Record<string, SqlValue>[] } };
     transactionSync<T>(work: () => T): T;
-    /** `allowUnconfirmed`: sends need not wait for it, and it may become durable with the next thing that does. */
+    /** `allowUnconfirmed`: sends need not wait for it. */
     setAlarm(atMs: number, options?: { allowUnconfirmed?: boolean }): Promise<void> | void;
     deleteAlarm(options?: { allowUnconfirmed?: boolean }): Promise<void> | void;
     /** Resolves when what was written so far is durable. */

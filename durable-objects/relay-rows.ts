@@ -14,9 +14,22 @@ export class RelayRows {
     this.#hostId = hostId;
   }
 
-  loadHost(): KeptHost {
-    const [row] = this.#sql.exec("SELECT body FROM relay_hosts WHERE host_id = ?", this.#hostId).toArray();
-    return row ? { ...newHost(), ...(JSON.parse(row["body"] as string) as KeptHost) } : newHost();
+  /** The host, the number of its last waiting fact (0 = none), and whether it has open jobs: one look for an idle host. */
+  loadHost(): { kept: KeptHost; lastFactNo: number; hasJobs: boolean } {
+    const [row] = this.#sql
+      .exec(
+        `SELECT (SELECT body FROM relay_hosts WHERE host_id = ?1) AS body,
+           (SELECT max(no) FROM relay_facts WHERE host_id = ?1) AS last_no,
+           EXISTS (SELECT 1 FROM relay_jobs WHERE host_id = ?1) AS has_jobs`,
+        this.#hostId,
+      )
+      .toArray();
+    const body = row?.["body"] as string | null;
+    return {
+      kept: body === null ? newHost() : { ...newHost(), ...(JSON.parse(body) as KeptHost) },
+      lastFactNo: (row?.["last_no"] as number | null) ?? 0,
+      hasJobs: row?.["has_jobs"] === 1,
+    };
   }
 
   saveHost(kept: KeptHost): void {
@@ -133,18 +146,21 @@ export class RelayRows {
 
 /**
  * What the start of a process means for every relay in its file: sockets that were live are gone, as of `nowMs`.
- * Answers the hosts, and apart from them those that still owe the database facts.
+ * Answers the hosts that go offline unless they come back, and those with jobs or facts to look after at once.
  */
-export function loseAllAgents(sql: Sql, nowMs: number): { lost: string[]; owing: string[] } {
-  const ids = (rows: { toArray(): Record<string, unknown>[] }) => rows.toArray().map((row) => row["host_id"] as string);
+export function loseAllAgents(sql: Sql, nowMs: number): { online: string[]; busy: string[] } {
+  sql.exec(
+    `UPDATE relay_hosts SET body = json_set(body, '$.silentSinceMs', ?)
+     WHERE json_extract(body, '$.epoch') > 0 AND json_extract(body, '$.silentSinceMs') IS NULL`,
+    nowMs,
+  );
+  const ids = (query: string) =>
+    sql
+      .exec(query)
+      .toArray()
+      .map((row) => row["host_id"] as string);
   return {
-    lost: ids(
-      sql.exec(
-        `UPDATE relay_hosts SET body = json_set(body, '$.silentSinceMs', ?)
-         WHERE json_extract(body, '$.epoch') > 0 AND json_extract(body, '$.silentSinceMs') IS NULL RETURNING host_id`,
-        nowMs,
-      ),
-    ),
-    owing: ids(sql.exec("SELECT DISTINCT host_id FROM relay_facts")),
+    online: ids("SELECT host_id FROM relay_hosts WHERE json_extract(body, '$.online')"),
+    busy: ids("SELECT host_id FROM relay_facts UNION SELECT host_id FROM relay_jobs"),
   };
 }

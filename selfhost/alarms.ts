@@ -1,10 +1,9 @@
 /** Timers wait at most this long in one piece (setTimeout's own limit is 2^31 - 1 ms). */
 const LONGEST_WAIT_MS = 24 * 3600_000;
 
-/** Every relay's alarm on one timer. Durable with the next commit of the turn database: see `takeChanges`. */
+/** Every relay's alarm on one timer. In memory: what a new process must wake for follows from the relays' rows. */
 export class Alarms {
   readonly #at = new Map<string, number>();
-  readonly #changed = new Set<string>();
   readonly #now: () => number;
   readonly #ring: (name: string) => void;
   #timer: NodeJS.Timeout | null = null;
@@ -17,23 +16,11 @@ export class Alarms {
 
   set(name: string, atMs: number): void {
     this.#at.set(name, atMs);
-    this.#changed.add(name);
     if (atMs < this.#timerAtMs) this.#wait(atMs);
   }
 
   delete(name: string): void {
-    if (this.#at.delete(name)) this.#changed.add(name);
-  }
-
-  get(name: string): number | null {
-    return this.#at.get(name) ?? null;
-  }
-
-  /** What changed since the last call: null = deleted. */
-  takeChanges(): [name: string, atMs: number | null][] {
-    const changes = [...this.#changed].map((name): [string, number | null] => [name, this.get(name)]);
-    this.#changed.clear();
-    return changes;
+    this.#at.delete(name);
   }
 
   /** Rings what is due; an alarm rings once. */

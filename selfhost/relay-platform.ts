@@ -12,15 +12,11 @@ import { Alarms } from "./alarms.ts";
 import { NodeSocket, type SocketOwner } from "./relay-socket.ts";
 import { TurnDatabase } from "./turn-database.ts";
 
-const SWEEP_MS = 30_000;
+/** How often silent agents are looked for, and idle hosts let go of what they need not hold. */
+const SWEEP_MS = 3_000;
 /** How long a stopping server waits for facts that are on their way to the database. */
 const DRAIN_MS = 5_000;
 const FEED = "fleet";
-
-const ALARM_TABLE = `CREATE TABLE IF NOT EXISTS relay_alarms (
-  name TEXT PRIMARY KEY,
-  at_ms INTEGER NOT NULL
-) WITHOUT ROWID`;
 
 export interface NodeRelaysInit {
   /** relay.db: every relay's own storage. */
@@ -67,10 +63,9 @@ class Relays implements NodeRelays {
     this.log = init.outside.log;
     this.#outside = init.outside;
     this.alarms = new Alarms(init.now, (name) => this.#ring(name));
-    this.turns = new TurnDatabase(init.file, [...RELAY_TABLES, ...FEED_TABLES, ALARM_TABLE], {
-      beforeCommit: () => this.#saveAlarms(),
-      onFailure: (error) => this.log.error("relay.turn_not_kept", { error }),
-    });
+    this.turns = new TurnDatabase(init.file, [...RELAY_TABLES, ...FEED_TABLES], (error) =>
+      this.log.error("relay.turn_not_kept", { error }),
+    );
     this.#feedRoom = new Room(this, FEED);
     this.#feed = new FleetFeed(this.#feedRoom, this.#outside);
     this.#feedRoom.shell = this.#feed;
@@ -163,28 +158,15 @@ class Relays implements NodeRelays {
     room.wake();
   }
 
-  #saveAlarms(): void {
-    for (const [name, atMs] of this.alarms.takeChanges()) {
-      if (atMs === null) this.turns.exec("DELETE FROM relay_alarms WHERE name = ?", name);
-      else
-        this.turns.exec(
-          "INSERT INTO relay_alarms (name, at_ms) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms",
-          name,
-          atMs,
-        );
-    }
-  }
-
-  /** A process that starts has no sockets: the clocks of silence start now for every host that had one. */
+  /**
+   * A process that starts has no sockets, hence no alarm but what follows from its rows: the clocks of silence start
+   * now for every host that had a socket, and what was going on is looked at.
+   */
   #resume(): void {
     const nowMs = this.now();
-    for (const row of this.turns.exec("SELECT name, at_ms FROM relay_alarms").toArray())
-      this.alarms.set(row["name"] as string, row["at_ms"] as number);
-    const { lost, owing } = loseAllAgents(this.turns, nowMs);
-    const noLaterThan = (hostId: string, atMs: number) =>
-      this.alarms.set(hostId, Math.min(atMs, this.alarms.get(hostId) ?? atMs));
-    for (const hostId of lost) noLaterThan(hostId, nowMs + OFFLINE_AFTER_MS);
-    for (const hostId of owing) noLaterThan(hostId, nowMs);
+    const { online, busy } = loseAllAgents(this.turns, nowMs);
+    for (const hostId of online) this.alarms.set(hostId, nowMs + OFFLINE_AFTER_MS);
+    for (const hostId of busy) this.alarms.set(hostId, nowMs);
     this.turns.flush();
   }
 }

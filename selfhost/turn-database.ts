@@ -18,8 +18,6 @@ export class TurnDatabase {
   readonly #statements = new Map<string, Database.Statement>();
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
-  /** Runs inside the transaction, before its commit. */
-  readonly #beforeCommit: () => void;
   readonly #onFailure: (error: unknown) => void;
   #open = false;
   #scheduled = false;
@@ -27,11 +25,7 @@ export class TurnDatabase {
   #held: { outlet: Outlet; frame: string | null }[] = [];
   #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
-  constructor(
-    file: string,
-    tables: readonly string[],
-    hooks: { beforeCommit: () => void; onFailure: (error: unknown) => void },
-  ) {
+  constructor(file: string, tables: readonly string[], onFailure: (error: unknown) => void) {
     this.#db = new Database(file);
     this.#db.pragma("journal_mode = WAL");
     this.#db.pragma("synchronous = FULL");
@@ -39,8 +33,7 @@ export class TurnDatabase {
     for (const table of tables) this.#db.exec(table);
     this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#db.prepare("COMMIT");
-    this.#beforeCommit = hooks.beforeCommit;
-    this.#onFailure = hooks.onFailure;
+    this.#onFailure = onFailure;
   }
 
   exec(query: string, ...bindings: SqlValue[]): { toArray(): Record<string, SqlValue>[] } {
@@ -135,7 +128,6 @@ export class TurnDatabase {
     this.#scheduled = false;
     try {
       if (this.#open) {
-        this.#beforeCommit();
         this.#commit.run();
         this.#open = false;
       }

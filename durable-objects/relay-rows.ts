@@ -18,9 +18,11 @@ export class RelayRows {
   loadHost(): { kept: KeptHost; lastFactNo: number; hasJobs: boolean } {
     const [row] = this.#sql
       .exec(
-        `SELECT (SELECT body FROM relay_hosts WHERE host_id = ?1) AS body,
-           (SELECT max(no) FROM relay_facts WHERE host_id = ?1) AS last_no,
-           EXISTS (SELECT 1 FROM relay_jobs WHERE host_id = ?1) AS has_jobs`,
+        `SELECT (SELECT body FROM relay_hosts WHERE host_id = ?) AS body,
+           (SELECT max(no) FROM relay_facts WHERE host_id = ?) AS last_no,
+           EXISTS (SELECT 1 FROM relay_jobs WHERE host_id = ?) AS has_jobs`,
+        this.#hostId,
+        this.#hostId,
         this.#hostId,
       )
       .toArray();

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { WebSocket } from "ws";
 import type { JobRecord } from "../protocol/wire.ts";
 import { startSockets } from "../tests/contract/node-sockets.ts";
 import {
   connectAgent,
+  connectBrowser,
   newHost,
   testUuid,
   TestOutside,
@@ -175,4 +177,38 @@ test("an ended job's log is compressed and reads the same, and old logs leave pa
   expect((await world.relay.readLog(newer, 0, 1e9)).records).toHaveLength(2);
   expect(outside.logged.filter(({ event }) => event.endsWith("failed"))).toEqual([]);
   db.close();
+});
+
+test.each(["has come", "comes"])("a browser that %s in the turn of new records gets them", async (when) => {
+  const host = newHost();
+  const begun = begin(host);
+  const { relays } = begun;
+  const serverEnds: WebSocket[] = [];
+  const jobId = testUuid();
+  const grant = { userId: testUuid(), sessionHash: "s", grantUntilMs: Date.now() + 60_000, jobId, afterSeq: 0 };
+  const world: RelayWorld = {
+    ...begun.world,
+    open: (upgrade) =>
+      sockets.open((ws) => {
+        serverEnds.push(ws);
+        if (upgrade.kind === "agent") relays.acceptAgent(ws, upgrade.grant);
+        else if (when === "has come") relays.acceptBrowser(ws, grant, host.hostId);
+      }),
+  };
+  const agent = await connectAgent(world, host);
+  await agent.greet();
+  const line = (text: string): JobRecord => ({ type: "logged", atMs: 1, stream: "restic", text });
+  await agent.events(jobId, 1, [accepted, line("two")]);
+  await agent.hear("ack", (ack) => ack.seq === 2);
+  const browser = await connectBrowser(world, jobId);
+  if (when === "has come") await until("the first two", () => browser.records().length === 2);
+
+  // Both in one turn of the event loop: what the agent said is not kept yet when the browser is heard.
+  const [agentEnd, browserEnd] = serverEnds as [WebSocket, WebSocket];
+  const records = [line("three"), line("four")];
+  agentEnd.emit("message", Buffer.from(JSON.stringify({ type: "job.events", jobId, first: 3, records })), false);
+  if (when === "has come") browserEnd.emit("message", Buffer.from('{"type":"seen","seq":2}'), false);
+  else relays.acceptBrowser(browserEnd, grant, host.hostId);
+  await until("all four", () => browser.records().length === 4);
+  expect(browser.received().filter((message) => message.type === "trimmed")).toEqual([]);
 });

@@ -21,6 +21,8 @@ const FLUSH_RETRY_MAX_MS = 5 * 60_000;
 /** Progress to the dashboards while one watches, and how often the relay asks again whether one does. */
 const FLEET_PROGRESS_MS = 2_000;
 const FLEET_ASK_MS = 15_000;
+/** How stale the last contact kept beside a live socket may be: far below the silence that closes it. */
+const NOTE_CONTACT_MS = 20_000;
 /** A running job's log is measured again each time it has grown by this much. */
 const TRIM_EVERY_UNITS = 8 * 1024 * 1024;
 
@@ -70,6 +72,11 @@ export class HostRelay implements HostRelayPort, TurnMember {
       return;
     }
     memory.lastFrameMs = this.#outside.now();
+    if (attachment.phase === "live" && memory.lastFrameMs - attachment.contactMs > NOTE_CONTACT_MS) {
+      // An agent that sends frames sends no beats, and memory may go before the next look at its last contact.
+      attachment.contactMs = memory.lastFrameMs;
+      socket.serializeAttachment(attachment);
+    }
     const parsed = typeof frame === "string" ? parseAgentFrame(frame) : ({ kind: "malformed", why: "binary" } as const);
     const hello = parsed.kind === "message" && parsed.message.type === "hello" ? parsed.message : null;
     this.#turn({

@@ -338,6 +338,22 @@ export function relayContract(make: (host: TestHost) => Promise<RelayWorld>): vo
     ]);
   });
 
+  test("an agent whose frames take the place of beats is not silent, though nothing of them stays in memory", async () => {
+    const { host, world } = await begin();
+    const agent = await connectAgent(world, host);
+    await agent.greet();
+    const grantUntilMs = world.outside.now() + 115_000;
+    await connectBrowser(world, testUuid(), { grantUntilMs });
+    for (let i = 0; i < 12; i++) {
+      await agent.events(testUuid(), 1, [accepted]);
+      await until("the frame to be heard", () => agent.received().filter(({ type }) => type === "ack").length > i);
+      await world.evict();
+      await world.advance(20_000);
+    }
+    expect(await world.relay.isOnline()).toBe(true);
+    expect(agent.socket.closed).toBe(null);
+  });
+
   test("a running job is unknown past its lease, and a late verdict settles it", async () => {
     const { host, world } = await begin();
     const agent = await connectAgent(world, host);

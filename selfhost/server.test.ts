@@ -139,6 +139,10 @@ test("malformed requests are refused before the application sees them", async ()
   expect(await status("GARBAGE /api/status HTTP/1.1\r\nHost: x\r\n")).toBe("400");
   expect(await status("GET /api/status HTTP/1.1\r\nHost: a b\r\n")).toBe("400");
   expect(await status("GET /api/status HTTP/1.1\r\n")).toBe("400");
+  const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  for (const target of ["//", "http://[/ws/agent", "/ws/%zz"])
+    expect(await raw(address, `GET ${target} HTTP/1.1\r\nHost: x\r\n${upgrade}`)).toMatch(/^HTTP\/1\.1 40[04] /);
+  expect(lines.join("\n")).not.toContain("upgrade.failed");
 });
 
 test("a body over 1 MiB is refused, declared or chunked", async () => {

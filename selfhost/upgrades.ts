@@ -39,7 +39,8 @@ export function acceptUpgrades(
     if (!admitting) return refuse(socket, stopping());
     if (peer === null)
       return refuse(socket, fail("request.invalid", "The Host header is missing or malformed.").failure);
-    const url = new URL(request.url ?? "/", "http://localhost");
+    const url = URL.parse(request.url ?? "/", "http://localhost");
+    if (url === null) return refuse(socket, fail("request.not_found", "There is nothing at this address.").failure);
     const checked = await authorizeUpgrade(runtime, peer, {
       path: url.pathname,
       query: url.searchParams,

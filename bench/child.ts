@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { WebSocket } from "ws";
 
 /** A server under measurement, in a process of its own, and what the kernel says it used. */
 export interface Child {
@@ -8,13 +9,16 @@ export interface Child {
   cpuMs(): number;
   /** Private and shared pages in memory, in KiB (`/proc/<pid>/smaps_rollup`, Rss less file pages). */
   anonymousKib(): number;
+  /** Makes V8 give up what nothing refers to, so that memory held is told from garbage not yet collected. */
+  collectGarbage(): Promise<void>;
   log(): string;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /** Starts `args` with this Node; settles once `ready` matches what it prints. */
 export async function startChild(args: readonly string[], env: Record<string, string>, ready: RegExp): Promise<Child> {
-  const child: ChildProcess = spawn(process.execPath, args, {
+  // The inspector lets the bench ask for a garbage collection; the same for product and ceiling.
+  const child: ChildProcess = spawn(process.execPath, ["--inspect=127.0.0.1:0", ...args], {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -35,6 +39,15 @@ export async function startChild(args: readonly string[], env: Record<string, st
     anonymousKib() {
       const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
       return Number(/^Anonymous:\s+(\d+) kB$/m.exec(rollup)![1]);
+    },
+    async collectGarbage() {
+      const inspector = new WebSocket(/ws:\/\/127\.0\.0\.1:\S+/.exec(log)![0]);
+      await new Promise((resolve) => inspector.once("open", resolve));
+      for (let id = 1; id <= 2; id++) {
+        inspector.send(JSON.stringify({ id, method: "HeapProfiler.collectGarbage" }));
+        await new Promise((resolve) => inspector.once("message", resolve));
+      }
+      inspector.terminate();
     },
     log: () => log,
     async stop(signal = "SIGTERM") {

@@ -8,7 +8,10 @@ import { abba, atMost, best, type Row } from "./row.ts";
 
 const count = 4000;
 
-/** (a) Idle authenticated agents on Node: anonymous memory of the server for each one held, after a round of beats. */
+/**
+ * (a) Idle authenticated agents on Node: anonymous memory of the server for each one held, after a round of beats and a
+ * garbage collection.
+ */
 export async function idle(): Promise<Row[]> {
   const hosts = makeHosts(count);
   const measured = await abba({
@@ -59,11 +62,13 @@ async function kibEach(
   await inFlight(hosts.slice(0, count / 10), 64, async (host) => void warm.push(await dial(host)));
   for (const socket of warm) socket.terminate();
   await sleep(3000);
+  await child.collectGarbage();
   const baseKib = child.anonymousKib();
   const sockets: WebSocket[] = [];
   await inFlight(hosts.slice(count / 10), 64, async (host) => void sockets.push(await dial(host)));
   for (const socket of sockets) socket.send("rm-ping");
   await sleep(8000);
+  await child.collectGarbage();
   const each = (child.anonymousKib() - baseKib) / sockets.length;
   for (const socket of sockets) socket.terminate();
   return each;

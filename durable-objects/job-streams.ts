@@ -9,6 +9,9 @@ import type { Chunk, JobLog } from "./job-log.ts";
 import type { BrowserGrant, RelayOutside, RelayPlatform, RelaySocket } from "./platform.ts";
 import { RecentFrames, type RecordsFrame } from "./recent-frames.ts";
 
+/** Rows read with the one a lagging browser of a running job wants next: it wants them too. */
+const READ_AHEAD = 15;
+
 /** What survives hibernation beside a browser's socket. */
 export interface BrowserAttachment {
   kind: "browser";
@@ -193,7 +196,11 @@ export class JobStreams {
     const chunk = this.#log.next(jobId, afterSeq);
     if (!chunk) return null;
     const frame = recordsFrame(chunk);
-    this.#recent.get(jobId)?.add(frame);
+    const recent = this.#recent.get(jobId);
+    if (recent) {
+      recent.add(frame);
+      for (const later of this.#log.following(jobId, chunk.last, READ_AHEAD)) recent.add(recordsFrame(later));
+    }
     return frame;
   }
 }

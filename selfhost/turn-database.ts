@@ -9,8 +9,13 @@ export interface Outlet {
   cut(): void;
 }
 
+/** A commit costs as much as dozens of events: while one follows another within BUSY_MS, each waits GATHER_MS for more. */
+const BUSY_MS = 5;
+const GATHER_MS = 2;
+
 /**
  * One SQLite file, one transaction and one commit per turn of the event loop, however many events and hosts share it.
+ * Under load a turn spans GATHER_MS, so that a storm of reconnects or lines shares its commits.
  * Nothing that was sent in a turn leaves before the turn is durable (synchronous=FULL): the output gate of Workers.
  */
 export class TurnDatabase {
@@ -21,6 +26,7 @@ export class TurnDatabase {
   readonly #onFailure: (error: unknown) => void;
   #open = false;
   #scheduled = false;
+  #committedAtMs = Number.NEGATIVE_INFINITY;
   #members: TurnMember[] = [];
   #held: { outlet: Outlet; frame: string | null }[] = [];
   #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -109,12 +115,15 @@ export class TurnDatabase {
     this.#schedule();
   }
 
+  /** At the end of this turn of the event loop; soon after the last commit, a little later for all that comes in. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const end = () => {
       if (this.#scheduled) this.#endTurn();
-    });
+    };
+    if (performance.now() - this.#committedAtMs < BUSY_MS) setTimeout(end, GATHER_MS);
+    else setImmediate(end);
   }
 
   #endTurn(): void {
@@ -126,10 +135,12 @@ export class TurnDatabase {
     const held = this.#held;
     this.#held = [];
     this.#scheduled = false;
+    if (this.#members.length > 0) this.#schedule();
     try {
       if (this.#open) {
         this.#commit.run();
         this.#open = false;
+        this.#committedAtMs = performance.now();
       }
     } catch (error) {
       this.#open = false;

@@ -16,6 +16,16 @@ export const BACKEND_ENV = {
 
 export type Backend = keyof typeof BACKEND_ENV;
 
+/** Keys whose values are names, not secrets: shown as typed, and not hidden in logs, where they are ordinary words. */
+export const OPEN_ENV: ReadonlySet<string> = new Set([
+  "RESTIC_REST_USERNAME",
+  "AWS_ACCESS_KEY_ID",
+  "AWS_DEFAULT_REGION",
+  "B2_ACCOUNT_ID",
+  "AZURE_ACCOUNT_NAME",
+  "AZURE_ENDPOINT_SUFFIX",
+]);
+
 const ENV_KEYS = [...new Set(Object.values(BACKEND_ENV).flat())] as [string, ...string[]];
 
 // oxlint-disable-next-line no-control-regex -- control characters are what the rule refuses

@@ -44,27 +44,38 @@ async function main(): Promise<void> {
   const stop = async () => {
     for (const child of children.toReversed()) await stopChild(child);
   };
+  const asked = new Promise<void>((done) => {
+    process.on("SIGINT", () => done());
+    process.on("SIGTERM", () => done());
+  });
+  const gone = () =>
+    Promise.race(children.map((child) => new Promise<void>((done) => child.once("exit", () => done()))));
   try {
+    await Promise.race([run(), asked.then(() => say("Stopping"))]);
+  } finally {
+    await stop();
+  }
+
+  async function run(): Promise<void> {
     const api = consoleApi(`http://127.0.0.1:${state.port}`);
     await signIn(api, state, server.bootstrapToken);
     if (!(await isEnrolled(api, state))) await enroll(api, state);
     children.push(startAgent());
     const host = await waitForHost(api, state);
-    const job = await backUp(api, host);
+    const job = await Promise.race([
+      backUp(api, host),
+      gone().then(() => {
+        throw new DemoError("The server or the agent stopped in the middle of the backup.");
+      }),
+    ]);
     await checkSnapshot(api, state, host, job);
     say(`\nThe console: ${api.origin}`);
     say(`Sign in as:  ${state.username}`);
     say(`Password:    ${state.password}`);
     if (!options.once) {
       say(`\nIt stays up until you press Ctrl C. Remove ${folder} to start afresh.`);
-      await new Promise<void>((done) => {
-        process.once("SIGINT", () => done());
-        process.once("SIGTERM", () => done());
-        for (const child of children) child.once("exit", () => done());
-      });
+      await gone();
     }
-  } finally {
-    await stop();
   }
 }
 

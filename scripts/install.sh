@@ -111,6 +111,7 @@ install_agent() {
 enroll() {
   if [ -f "$CONFIG_DIR/agent.yaml" ]; then
     say "This host is enrolled already and keeps its identity ($CONFIG_DIR/agent.yaml)."
+    [ -z "$TOKEN" ] || say "The token was not used. To enrol anew, remove $CONFIG_DIR/agent.yaml and run the line again."
     return
   fi
   [ -n "$TOKEN" ] ||
@@ -223,7 +224,9 @@ list_crontab() {
   while IFS=: read -r number line; do
     case $line in *[![:space:]]*) ;; *) continue ;; esac
     case $(printf '%s' "$line" | sed 's/^[[:space:]]*//') in '#'*) continue ;; esac
-    note "line $number of this user's crontab: $line" "crontab -l | sed '${number}s/^/#/' | crontab -"
+    # A password written into the line must not end up in somebody's installation log.
+    shown=$(printf '%s' "$line" | sed 's/\([A-Z_]*\(PASSWORD\|KEY\|SECRET\|TOKEN\)[A-Z_]*=\)[^[:space:]]*/\1***/g')
+    note "line $number of this user's crontab: $shown" "crontab -l | sed '${number}s/^/#/' | crontab -"
   done <"$TEMPORARY/lines"
 }
 

@@ -39,8 +39,9 @@ export async function run(options: CliOptions, platform: Platform, random: Rando
     random: Math.random,
   });
   await new Promise<void>((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
+    // Stopping restic clean takes up to 10 s: a signal that is repeated meanwhile must not end the agent before it.
+    process.on("SIGTERM", () => resolve());
+    process.on("SIGINT", () => resolve());
   });
   log.info("stopping");
   await agent.stop();

@@ -1,4 +1,5 @@
 import { fail, ok, type Failure, type FailureCode, type Result } from "../../protocol/failure.ts";
+import { OPEN_ENV } from "../../protocol/repository.ts";
 import type { JobPhase, JobRecord, Progress } from "../../protocol/wire.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runRestic, type ResticExit, type ResticListener } from "../restic/child.ts";
@@ -88,7 +89,7 @@ export class ResticSession implements StoryTeller {
     if (!access.ok) return access;
     const repository = repositoryEnvironment(access.value, restic.value.version);
     if (!repository.ok) return repository;
-    const redact = makeRedactor([access.value.password, ...Object.values(access.value.env), ...host.ownSecrets]);
+    const redact = makeRedactor([access.value.password, ...secretValues(access.value.env), ...host.ownSecrets]);
     const env = {
       ...plainEnvironment(host.ownEnv, host.cacheDirectory),
       ...repository.value,
@@ -238,4 +239,9 @@ function keepLast(words: string[], text: string): void {
 /** An argument as a person could type it. */
 function quote(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** What of a repository's environment no log may show. */
+function secretValues(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).flatMap(([key, value]) => (OPEN_ENV.has(key) ? [] : [value]));
 }

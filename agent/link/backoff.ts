@@ -6,6 +6,9 @@ export type Ending =
   | { kind: "refused"; status: number; retryAfterMs: number | null }
   | { kind: "closed"; code: number; reason: string };
 
+/** The longest a server may make an agent wait; a timer of Node overflows at 24.8 days. */
+const LONGEST_WAIT_MS = 3600_000;
+
 /** Full jitter over 1 s, 2 s, 4 s … 60 s; `attempt` counts from 0, `random` is 0..1. */
 export function backoffMs(attempt: number, floorMs: number, random: number): number {
   const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
@@ -18,9 +21,9 @@ export function floorMs(ending: Ending): number {
     case "unreachable":
       return 0;
     case "refused":
-      return isRefusal(ending) ? BACKOFF_REFUSED_MS : (ending.retryAfterMs ?? 0);
+      return isRefusal(ending) ? BACKOFF_REFUSED_MS : Math.min(ending.retryAfterMs ?? 0, LONGEST_WAIT_MS);
     case "closed":
-      return isRefusal(ending) ? BACKOFF_REFUSED_MS : (statedWaitMs(ending.reason) ?? 0);
+      return isRefusal(ending) ? BACKOFF_REFUSED_MS : Math.min(statedWaitMs(ending.reason) ?? 0, LONGEST_WAIT_MS);
   }
 }
 

@@ -53,21 +53,26 @@ async function throughProxy(proxy: URL, target: { host: string; port: number }, 
 async function readProxyAnswer(socket: Socket, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let head = "";
-    const timer = setTimeout(() => finish(() => reject(new Error("the proxy did not answer"))), timeoutMs);
+    const timer = setTimeout(() => refuse("the proxy did not answer"), timeoutMs);
     const onReadable = () => {
       for (let byte = socket.read(1) as Buffer | null; byte; byte = socket.read(1) as Buffer | null) {
         head += byte.toString("latin1");
         if (head.endsWith("\r\n\r\n")) return finish(() => resolve(head));
-        if (head.length > MAX_PROXY_ANSWER_BYTES)
-          return finish(() => reject(new Error("the proxy's answer is too long")));
+        if (head.length > MAX_PROXY_ANSWER_BYTES) return refuse("the proxy's answer is too long");
       }
     };
-    const onEnd = () => finish(() => reject(new Error("the proxy closed the connection")));
+    const onEnd = () => refuse("the proxy closed the connection");
     const finish = (done: () => void) => {
       clearTimeout(timer);
       socket.off("readable", onReadable).off("close", onEnd).off("error", onEnd);
       done();
     };
+    // A proxy that gave up on us may still reset the connection: that must not end the agent.
+    const refuse = (why: string) =>
+      finish(() => {
+        socket.on("error", () => {}).destroy();
+        reject(new Error(why));
+      });
     socket.on("readable", onReadable).on("close", onEnd).on("error", onEnd);
   });
 }

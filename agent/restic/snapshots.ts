@@ -53,7 +53,8 @@ function shortList(value: unknown): string[] {
   for (const item of value) {
     if (typeof item !== "string") continue;
     const text = clipText(item);
-    bytes += Buffer.byteLength(text);
+    // As it travels: JSON writes a control character in six bytes.
+    bytes += Buffer.byteLength(JSON.stringify(text));
     if (bytes > MAX_LIST_BYTES || list.length >= MAX_LIST_ITEMS) break;
     list.push(text);
   }

@@ -63,7 +63,7 @@ function Host({ detail, tab, reload }: { detail: HostDetail; tab: string; reload
             html`<b>This host is locked.</b>
               <span
                 >Two machines claim to be it, so it gets no jobs and no credentials. It keeps backing up by itself. Stop
-                the copy and enrol it as a host of its own.</span
+                the copy, then remove this host and add it again.</span
               >`,
             "status",
           )

@@ -1,4 +1,4 @@
-import { BACKEND_ENV, parseAddress, type Backend } from "../../protocol/repository.ts";
+import { BACKEND_ENV, OPEN_ENV, parseAddress, type Backend } from "../../protocol/repository.ts";
 import { html } from "./html.ts";
 import { Field } from "./field.ts";
 
@@ -17,16 +17,6 @@ const ENV_LABEL: Record<(typeof BACKEND_ENV)[Backend][number], string> = {
   AZURE_ACCOUNT_SAS: "SAS token",
   AZURE_ENDPOINT_SUFFIX: "Endpoint suffix",
 };
-/** Shown as typed: everything else is a secret. */
-const OPEN: ReadonlySet<string> = new Set([
-  "RESTIC_REST_USERNAME",
-  "AWS_ACCESS_KEY_ID",
-  "AWS_DEFAULT_REGION",
-  "B2_ACCOUNT_ID",
-  "AZURE_ACCOUNT_NAME",
-  "AZURE_ENDPOINT_SUFFIX",
-]);
-
 export const ADDRESS_HINT = "An absolute path, or rest:, s3:, b2:, azure: or sftp: and the place.";
 
 /** What is wrong with an address, in words that say how it should look; undefined when nothing is. */
@@ -60,9 +50,9 @@ export function EnvFields(props: {
       html`<${Field}
         key=${key}
         label=${ENV_LABEL[key]}
-        type=${OPEN.has(key) ? "text" : "password"}
-        mono=${OPEN.has(key)}
-        autocomplete=${OPEN.has(key) ? "off" : "new-password"}
+        type=${OPEN_ENV.has(key) ? "text" : "password"}
+        mono=${OPEN_ENV.has(key)}
+        autocomplete=${OPEN_ENV.has(key) ? "off" : "new-password"}
         optional
         placeholder=${props.stored?.includes(key) ? "set" : undefined}
         value=${props.env[key] ?? ""}

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import type { HostDetail, JobResource, MeResource, Page, SnapshotResource, StatusResource } from "../protocol/api.ts";
-import { consoleApi, type ConsoleApi } from "./console-api.ts";
+import { ApiError, consoleApi, type ConsoleApi } from "./console-api.ts";
 
 /**
  * The whole product on one machine, in loopback: server, console, agent, repository, first backup. It uses nothing but
@@ -222,7 +222,7 @@ async function waitForHost(api: ConsoleApi, state: DemoState): Promise<HostDetai
 
 async function backUp(api: ConsoleApi, host: HostDetail): Promise<JobResource> {
   say(`Backing up with restic ${host.resticVersion}\n`);
-  let job = await api.send<JobResource>("POST", `/api/hosts/${host.id}/jobs`, { kind: "backup" });
+  let job = await askForBackup(api, host);
   let shown = 0;
   for (;;) {
     await sleep(500);
@@ -233,6 +233,19 @@ async function backUp(api: ConsoleApi, host: HostDetail): Promise<JobResource> {
     if (job.state === "succeeded") return job;
     if (job.state === "failed" || job.state === "cancelled") {
       throw new DemoError(`The backup ${job.state}: ${job.failure?.message ?? ""} ${job.lastError ?? ""}`);
+    }
+  }
+}
+
+/** A host counts as online for 90 s after its last word: just after a restart its agent may still be on its way. */
+async function askForBackup(api: ConsoleApi, host: HostDetail): Promise<JobResource> {
+  for (let waitedMs = 0; ; waitedMs += 500) {
+    try {
+      return await api.send<JobResource>("POST", `/api/hosts/${host.id}/jobs`, { kind: "backup" });
+    } catch (error) {
+      const isOffline = error instanceof ApiError && error.problem?.code === "host.offline";
+      if (!isOffline || waitedMs >= 30_000) throw error;
+      await sleep(500);
     }
   }
 }

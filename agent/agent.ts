@@ -67,7 +67,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
     onTrouble: (why) =>
       why === null
         ? log.info("the state folder can be written again")
-        : log.warn(`the state folder cannot be written, records stay in memory: ${why}`),
+        : log.warn(`trouble with the state folder, where records that cannot be written stay in memory: ${why}`),
   });
   const jobs = new Jobs({
     journal,

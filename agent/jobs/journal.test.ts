@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
@@ -68,6 +68,14 @@ test("a job that died before it was accepted never was, one that died after its 
   const journal = open();
   expect(journal.hello()).toEqual([{ jobId, state: "finished", tail: 3, floor: 1 }]);
   expect(readdirSync(join(folder, "jobs"))).not.toContain(repositoryId);
+});
+
+test("a job whose entry cannot be read keeps its records and is said", () => {
+  open().accept({ ...entry, state: "running" }, (spool) => spool.add(accepted));
+  writeFileSync(join(folder, "jobs", jobId, "job.json"), '{"jobId":');
+  const before = readdirSync(join(folder, "jobs", jobId), { recursive: true });
+  expect(() => open()).toThrow(/job\.json cannot be read/);
+  expect(readdirSync(join(folder, "jobs", jobId), { recursive: true })).toEqual(before);
 });
 
 test("an acknowledgement of everything but the verdict lets nothing go", () => {

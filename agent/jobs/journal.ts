@@ -133,10 +133,16 @@ export class Journal {
 
   #loadJob(jobId: string): void {
     const directory = join(this.#options.directory, jobId);
-    const entry = readEntry(join(directory, "job.json"));
+    const path = join(directory, "job.json");
     // A folder without an entry died before the job was accepted, one with a tombstone while it left.
-    if (!entry || this.#tombstones.has(jobId)) {
+    if (!existsSync(path) || this.#tombstones.has(jobId)) {
       rmSync(directory, { recursive: true, force: true });
+      return;
+    }
+    const entry = readEntry(path);
+    if (!entry) {
+      // Its records may be the only ones there are.
+      this.#options.onTrouble(`${path} cannot be read. The job is left out; its records stay where they are.`);
       return;
     }
     const job: JournalJob = { entry, spool: JobSpool.open(this.#spoolOptions(jobId)) };

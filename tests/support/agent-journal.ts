@@ -15,10 +15,15 @@ export interface JournalWitness {
  */
 export function witnessJournal(stateDir: string, jobId: string): JournalWitness {
   const kept = temporaryFolder("journal");
-  const find = (): string[] =>
-    readdirSync(stateDir, { recursive: true, encoding: "utf8" }).filter(
-      (name) => name.includes(jobId) && /\/\d+\.log$/.test(name),
-    );
+  const find = (): string[] => {
+    try {
+      return readdirSync(stateDir, { recursive: true, encoding: "utf8" }).filter(
+        (name) => name.includes(jobId) && /\/\d+\.log$/.test(name),
+      );
+    } catch {
+      return []; // a job's folder left in the middle of the listing
+    }
+  };
   const keep = () => {
     for (const name of find()) {
       const link = join(kept, name.slice(name.lastIndexOf("/") + 1));

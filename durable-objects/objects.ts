@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { AgentGrant, BrowserGrant, FleetGrant } from "../core/access/socket-grants.ts";
+import { UPGRADE_HEADER, type AgentGrant, type BrowserGrant, type FleetGrant } from "../core/access/socket-grants.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { PING_TEXT, PONG_TEXT } from "../protocol/limits.ts";
 import type { FleetMessage } from "../protocol/stream.ts";
@@ -8,9 +8,6 @@ import { FleetFeed } from "./fleet-feed.ts";
 import { HostRelay } from "./host-relay.ts";
 import type { RelayOutside, RelayPlatform, RelaySocket, SqlValue } from "./platform.ts";
 import { FEED_TABLES, RELAY_TABLES } from "./relay-tables.ts";
-
-/** The header in which the Worker hands over what it checked. Only the Worker can reach an object, so only it sets this. */
-const UPGRADE_HEADER = "x-rm-upgrade";
 
 type SocketUpgrade = { subprotocol: string } & (
   | { kind: "agent"; grant: AgentGrant }

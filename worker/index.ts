@@ -1,3 +1,4 @@
+import { UPGRADE_HEADER } from "../core/access/socket-grants.ts";
 import { FleetFeedObject, HostRelayObject } from "../durable-objects/cloudflare.ts";
 import { createApp } from "./app.ts";
 import { API_HEADERS } from "./headers.ts";
@@ -8,9 +9,6 @@ import { feedOf, peerOfRequest, relayOf, runtimeOf, type WorkerEnv } from "./run
 import { authorizeUpgrade, type Upgrade } from "./upgrade.ts";
 
 export { FleetFeedObject, HostRelayObject };
-
-/** Carries what was checked from the Worker to the object; the request made here is the only way to reach an object. */
-const UPGRADE_HEADER = "x-rm-upgrade";
 
 const app = createApp(ROUTES);
 

@@ -1,3 +1,9 @@
+/**
+ * The header in which the Worker hands a relay's object what it checked. Only the Worker can reach an object, and it makes
+ * the request itself, so nobody else sets this.
+ */
+export const UPGRADE_HEADER = "x-rm-upgrade";
+
 /** Who an agent socket is: set by the route that checked the bearer, never by a message. */
 export interface AgentGrant {
   hostId: string;

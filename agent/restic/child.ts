@@ -19,9 +19,8 @@ export interface ResticCommand {
 export interface ResticExit {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** Whether it was told to stop, and whether that took a SIGKILL. */
+  /** Whether it was told to stop. */
   stopped: boolean;
-  killed: boolean;
   /** stdout whole, where `document` was asked for. */
   document: string;
 }
@@ -65,18 +64,12 @@ export async function runRestic(
   const { pid } = child;
   if (pid !== undefined) listener.onSpawned?.(pid);
   let stopped = false;
-  let killed = false;
   const timers: NodeJS.Timeout[] = [];
   const signal = (name: "SIGINT" | "SIGKILL") => pid !== undefined && platform.signalGroup(pid, name);
   const onStop = () => {
     stopped = true;
     signal("SIGINT");
-    timers.push(
-      setTimeout(() => {
-        killed = true;
-        signal("SIGKILL");
-      }, KILL_AFTER_MS),
-    );
+    timers.push(setTimeout(() => signal("SIGKILL"), KILL_AFTER_MS));
   };
   if (stop.aborted) onStop();
   else stop.addEventListener("abort", onStop, { once: true });
@@ -96,7 +89,7 @@ export async function runRestic(
     });
     stdout.end();
     stderr.end();
-    return { ...exit, stopped, killed, document: Buffer.concat(pieces).toString("utf8") };
+    return { ...exit, stopped, document: Buffer.concat(pieces).toString("utf8") };
   } finally {
     stop.removeEventListener("abort", onStop);
     for (const timer of timers) clearTimeout(timer);

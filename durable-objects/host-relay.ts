@@ -4,6 +4,7 @@ import { noEffects, type Effects, type PushedSet } from "../core/relay/effects.t
 import type { AgentAttachment, AgentContact, RelayEvent } from "../core/relay/events.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { isTerminal, type Job, type RelayState } from "../core/relay/state.ts";
+import { scheduleSetParts } from "../core/relay/schedule-parts.ts";
 import { step } from "../core/relay/step.ts";
 import type { Result } from "../protocol/failure.ts";
 import { CLOSE, LOG_KEEP_BYTES, SUMMARY_KEEP_MS } from "../protocol/limits.ts";
@@ -342,13 +343,13 @@ export class HostRelay implements HostRelayPort, TurnMember {
       if (what === "config") {
         const config = await this.#outside.loadConfig(this.#hostId);
         if (!config) return;
-        const message: ServerMessage = { type: "config.update", ...config };
-        this.#turn({ type: "setLoaded", what, version: config.version, message });
+        const messages: ServerMessage[] = [{ type: "config.update", ...config }];
+        this.#turn({ type: "setLoaded", what, version: config.version, messages });
       } else {
         const schedules = await this.#outside.loadSchedules(this.#hostId);
         if (!schedules) return;
-        const message: ServerMessage = { type: "schedule.set", ...schedules };
-        this.#turn({ type: "setLoaded", what, version: schedules.version, message });
+        const messages = scheduleSetParts(schedules);
+        this.#turn({ type: "setLoaded", what, version: schedules.version, messages });
       }
     };
     // One after the other: of two answers the newer must come last.

@@ -1,5 +1,5 @@
 import type { Fact } from "../core/relay/facts.ts";
-import { isTerminal, newHost, type Job, type KeptHost } from "../core/relay/state.ts";
+import { isTerminal, newHost, newJob, type Job, type KeptHost } from "../core/relay/state.ts";
 import type { RelayPlatform } from "./platform.ts";
 
 type Sql = RelayPlatform["storage"]["sql"];
@@ -46,14 +46,14 @@ export class RelayRows {
     return this.#sql
       .exec("SELECT body FROM relay_jobs WHERE host_id = ?", this.#hostId)
       .toArray()
-      .map((row) => JSON.parse(row["body"] as string) as Job);
+      .map((row) => readJob(row["body"]));
   }
 
   loadEndedJob(jobId: string): Job | null {
     const [row] = this.#sql
       .exec("SELECT body FROM relay_ended WHERE host_id = ? AND job_id = ?", this.#hostId, jobId)
       .toArray();
-    return row ? (JSON.parse(row["body"] as string) as Job) : null;
+    return row ? readJob(row["body"]) : null;
   }
 
   saveJob(job: Job, nowMs: number): void {
@@ -144,6 +144,12 @@ export class RelayRows {
     for (const table of ["relay_hosts", "relay_jobs", "relay_ended", "relay_log", "relay_facts"])
       this.#sql.exec(`DELETE FROM ${table} WHERE host_id = ?`, this.#hostId);
   }
+}
+
+/** A row that an older version of the server wrote lacks what came later. */
+function readJob(body: unknown): Job {
+  const job = JSON.parse(body as string) as Job;
+  return { ...newJob(job), ...job };
 }
 
 /**

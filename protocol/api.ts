@@ -14,8 +14,21 @@ import {
   timeMs,
   uuid,
 } from "./scalars.ts";
+import {
+  backupScheduleSchema,
+  checkScheduleSchema,
+  forgetScheduleSchema,
+  HOLD_REASONS,
+  hookShell,
+  hooksSchema,
+  hostPolicySchema,
+  keepPolicySchema,
+  limitsSchema,
+  pruneScheduleSchema,
+  readDataSchema,
+} from "./schedule.ts";
 import { JOB_STATES } from "./stream.ts";
-import { backupSummarySchema, JOB_KINDS } from "./wire.ts";
+import { backupSummarySchema, JOB_KINDS, jobResultSchema, refusedSchema, repositoryLockSchema } from "./wire.ts";
 
 /**
  * Resources of the HTTP API under /api. Request bodies are strict: an unknown field is refused by name. All times are
@@ -152,8 +165,19 @@ export const hostSchema = v.object({
   lastBackupDurationMs: v.optional(count),
   lastBackupAddedBytes: v.optional(count),
   lastGoodBackupAtMs: v.optional(timeMs),
+  /** When a backup is next due by the schedules; in the past when it is overdue. */
+  nextDueAtMs: v.optional(timeMs),
+  /** The latest check of any of its repositories failed. */
+  checkFailed: v.boolean(),
   sizeBytes: v.optional(count),
   snapshotCount: count,
+  /**
+   * Worst outcome of each of the last 30 UTC days, oldest first, the last letter being today: s succeeded, w warnings,
+   * f failed, m missed, n nothing planned.
+   */
+  days: v.pipe(v.string(), v.regex(/^[swfmn]{30}$/)),
+  /** Size of what was backed up, one value a week, at most 12, oldest first. */
+  weeklySizes: v.array(count),
   latestJob: v.optional(latestJobSchema),
 });
 export type HostResource = v.InferOutput<typeof hostSchema>;
@@ -167,20 +191,58 @@ export const repositorySchema = v.object({
   envKeys: v.array(v.string()),
   credentialVersion: count,
   updatedAtMs: timeMs,
+  /** The second credential, for forget and prune alone; its address when that differs. */
+  admin: v.optional(v.object({ address: v.optional(v.string()), envKeys: v.array(v.string()), updatedAtMs: timeMs })),
+  /** What the last measurements say; each part is absent until it is known. */
+  measuredAtMs: v.optional(timeMs),
+  storedBytes: v.optional(count),
+  uncompressedBytes: v.optional(count),
+  restoreBytes: v.optional(count),
+  snapshots: v.optional(count),
+  locks: v.optional(v.array(repositoryLockSchema)),
+  locksAtMs: v.optional(timeMs),
+  /** Absent = unknown. */
+  appendOnly: v.optional(v.boolean()),
+  lastCheck: v.optional(
+    v.object({
+      jobId: uuid,
+      atMs: timeMs,
+      ok: v.boolean(),
+      /** Which part of the data was read, as restic was asked. */
+      read: v.optional(v.string()),
+      message: v.optional(v.string()),
+    }),
+  ),
+  lastPrune: v.optional(v.object({ jobId: uuid, atMs: timeMs, freedBytes: v.optional(count) })),
 });
 export type RepositoryResource = v.InferOutput<typeof repositorySchema>;
 
-export const hostScheduleSchema = v.object({
+const scheduleKept = {
   id: uuid,
-  name: v.string(),
-  repositoryId: uuid,
-  kind: v.literal("backup"),
-  manual: v.literal(true),
-  enabled: v.boolean(),
-  paths: v.array(v.string()),
-  excludes: v.array(v.string()),
-  tags: v.array(v.string()),
-});
+  version: count,
+  createdAtMs: timeMs,
+  updatedAtMs: timeMs,
+  /** Next fire, spread included; absent for manual and disabled ones. */
+  nextRunAtMs: v.optional(timeMs),
+  /** Overdue past its grace. */
+  late: v.boolean(),
+  lastRun: v.optional(
+    v.object({ jobId: uuid, atMs: timeMs, outcome: v.picklist(["succeeded", "warnings", "failed", "cancelled"]) }),
+  ),
+  /** Whether it has hooks of its own; their text is for administrators. */
+  hasHooks: v.boolean(),
+  /** A forget of this schedule that the guard holds. */
+  heldJobId: v.optional(uuid),
+  /** Why the host does not use it. */
+  refused: v.optional(v.object({ code: v.picklist(FAILURE_CODES), message: v.optional(v.string()) })),
+};
+/** A schedule with what is known of its runs. */
+export const hostScheduleSchema = v.variant("kind", [
+  v.object({ ...backupScheduleSchema.entries, ...scheduleKept }),
+  v.object({ ...checkScheduleSchema.entries, ...scheduleKept }),
+  v.object({ ...forgetScheduleSchema.entries, ...scheduleKept }),
+  v.object({ ...pruneScheduleSchema.entries, ...scheduleKept }),
+]);
 export type ScheduleResource = v.InferOutput<typeof hostScheduleSchema>;
 
 /** GET /api/hosts/:id: the host with what belongs to it. */
@@ -192,8 +254,47 @@ export const hostDetailSchema = v.object({
   appliedScheduleVersion: count,
   configVersion: count,
   appliedConfigVersion: count,
+  /** Repositories whose credentials the host does not take, and why. */
+  refusedRepositories: refusedSchema,
+  /** What the host's own policy file allows; absent until its agent has said it. */
+  policy: v.optional(hostPolicySchema),
+  hasHooks: v.boolean(),
 });
 export type HostDetail = v.InferOutput<typeof hostDetailSchema>;
+
+/** GET /api/hosts/:id/days: one entry a UTC day on which something is known, oldest first. */
+export const hostDaySchema = v.object({
+  dayMs: timeMs,
+  outcome: v.optional(v.picklist(["succeeded", "warnings", "failed"])),
+  durationMs: v.optional(count),
+  addedBytes: v.optional(count),
+  /** Size of what was backed up. */
+  sizeBytes: v.optional(count),
+  /** Size of the repository. */
+  storedBytes: v.optional(count),
+});
+export type HostDay = v.InferOutput<typeof hostDaySchema>;
+
+/** POST /api/hosts/:id/schedules/:sid/retention-preview: what these rules would do to the schedule's snapshots now. */
+export const previewBody = v.strictObject({ keep: keepPolicySchema });
+/** POST /api/hosts/:id/schedules/:sid/run. */
+export const runScheduleBody = v.strictObject({
+  verbose: v.optional(v.boolean(), false),
+  /** In place of the schedule's own limits. */
+  limits: v.optional(limitsSchema),
+});
+/** DELETE /api/hosts/:id/schedules/:sid?version= : the version it was read at. */
+export const versionQuery = v.strictObject({
+  version: v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be the version that was read"), v.transform(Number)),
+});
+
+/** Hooks of a schedule, or the default of a host; administrators only. `version` is 0 while there are none. */
+export const hooksResourceSchema = v.object({ hooks: v.nullable(hooksSchema), version: count });
+export type HooksResource = v.InferOutput<typeof hooksResourceSchema>;
+export const putHooksBody = v.strictObject({ hooks: v.nullable(hooksSchema), version: count });
+export const hostHooksResourceSchema = v.object({ ...hooksResourceSchema.entries, shell: hookShell });
+export type HostHooksResource = v.InferOutput<typeof hostHooksResourceSchema>;
+export const putHostHooksBody = v.strictObject({ ...putHooksBody.entries, shell: hookShell });
 
 export const patchHostBody = v.strictObject({ name: v.optional(displayName), tags: v.optional(tags) });
 /** DELETE /api/hosts/:id: the name typed by the operator must equal the host's. */
@@ -205,6 +306,9 @@ export const fleetSummarySchema = v.object({
   atRisk: count,
   offline: count,
   new: count,
+  /** All repositories together, as far as they were measured. */
+  storedBytes: count,
+  restoreBytes: count,
   /** 24 buckets, oldest first, each one hour. */
   hours: v.array(v.object({ hourMs: timeMs, succeeded: count, failed: count })),
 });
@@ -267,6 +371,8 @@ export type Enrolled = v.InferOutput<typeof enrolledSchema>;
 /** PUT /api/hosts/:id/repo-credentials. Without a password the stored one stays; env is replaced whole when given. */
 export const putCredentialsBody = v.strictObject({
   repositoryId: uuid,
+  /** `admin`: the second credential, lent to forget and prune alone; may have an address of its own. */
+  purpose: v.optional(v.picklist(["write", "admin"]), "write"),
   address: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(2048))),
   password: v.optional(repositoryPassword),
   env: v.optional(repositoryEnv),
@@ -284,6 +390,9 @@ export const jobSchema = v.object({
   source: v.picklist(["asked", "schedule"]),
   scheduleId: v.optional(uuid),
   scheduleName: v.optional(v.string()),
+  /** When the schedule meant it to run, and how many fires before it were missed. */
+  nominalAtMs: v.optional(timeMs),
+  missed: count,
   repositoryId: v.optional(uuid),
   askedBy: v.optional(v.string()),
   cancelAskedAtMs: v.optional(timeMs),
@@ -298,16 +407,38 @@ export const jobSchema = v.object({
   failure: v.optional(failureSchema),
   lastError: v.optional(v.string()),
   summary: v.optional(backupSummarySchema),
+  result: v.optional(jobResultSchema),
+  /** Why the guard holds or held this forget, and what it would do. */
+  held: v.optional(
+    v.object({ fingerprint: v.string(), reasons: v.array(v.picklist(HOLD_REASONS)), removed: count, kept: count }),
+  ),
+  releasedBy: v.optional(v.string()),
   resticVersion: v.optional(v.string()),
 });
 export type JobResource = v.InferOutput<typeof jobSchema>;
 
-/** POST /api/hosts/:id/jobs. A backup without scheduleId runs the only enabled manual schedule, else 409. */
+const onRepository = { repositoryId: v.optional(uuid) };
+/**
+ * POST /api/hosts/:id/jobs. A backup without scheduleId runs the only enabled manual schedule, else the only enabled
+ * one, else 409 schedule.choose. A forget applies the retention of a schedule, chosen the same way.
+ */
 export const createJobBody = v.variant("kind", [
-  v.strictObject({ kind: v.literal("backup"), scheduleId: v.optional(uuid), verbose: v.optional(v.boolean(), false) }),
-  v.strictObject({ kind: v.literal("init"), repositoryId: v.optional(uuid) }),
-  v.strictObject({ kind: v.literal("snapshots"), repositoryId: v.optional(uuid) }),
+  v.strictObject({ kind: v.literal("backup"), scheduleId: v.optional(uuid), ...runScheduleBody.entries }),
+  v.strictObject({
+    kind: v.literal("check"),
+    ...onRepository,
+    readData: v.optional(v.variant("mode", [readDataSchema.options[0], readDataSchema.options[1]]), { mode: "none" }),
+    limits: v.optional(limitsSchema, {}),
+  }),
+  v.strictObject({ kind: v.literal("forget"), scheduleId: v.optional(uuid) }),
+  v.strictObject({ kind: v.literal("prune"), ...onRepository, limits: v.optional(limitsSchema, {}) }),
+  v.strictObject({ kind: v.literal("unlock"), ...onRepository, removeAll: v.optional(v.boolean(), false) }),
+  v.strictObject({ kind: v.literal("stats"), ...onRepository }),
+  v.strictObject({ kind: v.literal("init"), ...onRepository }),
+  v.strictObject({ kind: v.literal("snapshots"), ...onRepository }),
 ]);
+/** POST /api/jobs/:id/release: the plan as it was shown. */
+export const releaseBody = v.strictObject({ fingerprint: v.pipe(v.string(), v.maxLength(64)) });
 
 export const snapshotResourceSchema = v.object({
   id: snapshotId,
@@ -321,6 +452,8 @@ export const snapshotResourceSchema = v.object({
   tags: v.array(v.string()),
   parent: v.optional(snapshotId),
   summary: v.optional(backupSummarySchema),
+  /** The schedule that made it, by its rm:schedule: tag. */
+  scheduleId: v.optional(uuid),
 });
 export type SnapshotResource = v.InferOutput<typeof snapshotResourceSchema>;
 

@@ -10,11 +10,15 @@ export const MAX_FRAME_BYTES = 256 * 1024;
 export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_STRING_BYTES = 4 * 1024;
 export const MAX_LINE_BYTES = 16 * 1024;
-export const MAX_SPEC_BYTES = 64 * 1024;
+/** Paths, excludes and tags of one schedule together, as JSON: a job that carries them stays far below a frame. */
+export const MAX_SCHEDULE_BYTES = 64 * 1024;
 export const MAX_RECORDS_PER_FRAME = 2000;
 export const MAX_JOBS_IN_HELLO = 500;
-export const MAX_SCHEDULES = 200;
-export const MAX_PATHS = 200;
+export const MAX_SCHEDULES = 50;
+export const MAX_PATHS = 500;
+/** Snapshots one forget may name; a longer plan is carried out in several. */
+export const MAX_FORGET_IDS = 2500;
+export const MAX_SPREAD_MINUTES = 1440;
 export const MAX_BAD_FRAMES = 10;
 
 /** Agent batches log lines to whichever comes first (ARCHITECTURE section 5). */
@@ -53,6 +57,16 @@ export const CHUNK_BYTES = 64 * 1024;
 /** Job logs kept per host; whole jobs leave, oldest first. */
 export const LOG_KEEP_BYTES = 64 * 1024 * 1024;
 export const ENROLLMENT_TTL_MS = 3600_000;
+/** Grace of a schedule that is overdue: the greater of a quarter of an hour and this share of its interval. */
+export const LATE_GRACE_MS = 15 * 60_000;
+export const LATE_GRACE_SHARE = 0.1;
+/** How long a job waits for a lock that another live restic holds. */
+export const LOCK_WAIT_MS = 30 * 60_000;
+/** The forget guard: more than this share, and at least so many snapshots, at once is held. */
+export const GUARD_SHARE = 0.2;
+export const GUARD_COUNT = 3;
+/** A snapshot whose claimed time lies further than this from when the server first saw it is not believed. */
+export const GUARD_TIME_MS = 24 * 3600_000;
 /** A host without a schedule is protected while its last good backup is younger than this. */
 export const PROTECTED_FOR_MS = 7 * 24 * 3600_000;
 

@@ -5,8 +5,9 @@ import type { JobKind, JobRecord, Progress } from "./wire.ts";
 
 /** Browser sockets: `/ws/jobs/:id?after=seq` and `/ws/fleet`. The grant travels as a subprotocol, then by `renew`. */
 
-export type JobState = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "unknown";
-export const JOB_STATES = ["queued", "running", "succeeded", "failed", "cancelled", "unknown"] as const;
+/** `held`: a forget that the guard stopped; only an administrator's release makes it queued. */
+export const JOB_STATES = ["held", "queued", "running", "succeeded", "failed", "cancelled", "unknown"] as const;
+export type JobState = (typeof JOB_STATES)[number];
 export const TERMINAL_STATES: ReadonlySet<JobState> = new Set(["succeeded", "failed", "cancelled"]);
 
 /** server -> browser on a job's socket. Records are those of the job's one ordered stream; `first` is their seq. */

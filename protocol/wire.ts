@@ -14,18 +14,33 @@ import {
   timeMs,
   uuid,
 } from "./scalars.ts";
-import { envelopeSchema } from "./sealed.ts";
+import { forgetIds, hostPolicySchema, limitsSchema, type BackupSchedule, type CheckSchedule } from "./schedule.ts";
+import { envelopeSchema, type Envelope } from "./sealed.ts";
 
 /**
  * The agent link (docs/protocol.md): one union per direction, one parse and one encode each way. Unknown fields of a
  * known message are dropped, so that a newer peer can add one; unknown types are values of their own.
  */
 
-export const JOB_KINDS = ["backup", "init", "snapshots"] as const;
+export const JOB_KINDS = ["backup", "check", "forget", "prune", "unlock", "stats", "init", "snapshots"] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
-/** Steps of a running job, in the order they can come. */
-export const JOB_PHASES = ["prepare", "init", "scan", "upload", "list"] as const;
+/** Steps of a running job, in the order they can come. `lock` is the wait for one that another restic holds. */
+export const JOB_PHASES = [
+  "prepare",
+  "pre_hook",
+  "lock",
+  "init",
+  "scan",
+  "upload",
+  "check",
+  "forget",
+  "prune",
+  "unlock",
+  "measure",
+  "list",
+  "post_hook",
+] as const;
 export type JobPhase = (typeof JOB_PHASES)[number];
 
 export const OUTCOMES = ["succeeded", "failed", "cancelled"] as const;
@@ -44,12 +59,64 @@ export const backupSpecSchema = v.object({
   createRepository: v.boolean(),
   /** Name every new and changed file in the log (restic's -v). */
   verbose: v.boolean(),
+  limits: v.optional(limitsSchema, {}),
+  /** SealedHooks, sealed to the host key with hooksContext(hostId, scheduleId). */
+  hooks: v.optional(envelopeSchema),
 });
+export const checkSpecSchema = v.object({
+  kind: v.literal("check"),
+  repositoryId: uuid,
+  scheduleId: v.optional(uuid),
+  readData: v.variant("mode", [
+    v.object({ mode: v.literal("none") }),
+    v.object({ mode: v.literal("percent"), percent: v.pipe(count, v.minValue(1), v.maxValue(100)) }),
+    /** The next of `of` parts; the host remembers which it read last. */
+    v.object({ mode: v.literal("rotate"), of: v.pipe(count, v.minValue(1), v.maxValue(256)) }),
+  ]),
+  limits: v.optional(limitsSchema, {}),
+});
+export const forgetSpecSchema = v.object({
+  kind: v.literal("forget"),
+  repositoryId: uuid,
+  scheduleId: uuid,
+  /** Exactly these snapshots, each of this host and this schedule. */
+  snapshotIds: forgetIds,
+});
+export const pruneSpecSchema = v.object({
+  kind: v.literal("prune"),
+  repositoryId: uuid,
+  scheduleId: v.optional(uuid),
+  limits: v.optional(limitsSchema, {}),
+});
+export const unlockSpecSchema = v.object({
+  kind: v.literal("unlock"),
+  repositoryId: uuid,
+  /** Also locks that a live restic holds (restic's --remove-all). */
+  removeAll: v.boolean(),
+});
+/** Measures the repository: size, locks, whether it is append-only. */
+export const statsSpecSchema = v.object({ kind: v.literal("stats"), repositoryId: uuid });
 export const initSpecSchema = v.object({ kind: v.literal("init"), repositoryId: uuid });
 export const snapshotsSpecSchema = v.object({ kind: v.literal("snapshots"), repositoryId: uuid });
-export const jobSpecSchema = v.variant("kind", [backupSpecSchema, initSpecSchema, snapshotsSpecSchema]);
+export const jobSpecSchema = v.variant("kind", [
+  backupSpecSchema,
+  checkSpecSchema,
+  forgetSpecSchema,
+  pruneSpecSchema,
+  unlockSpecSchema,
+  statsSpecSchema,
+  initSpecSchema,
+  snapshotsSpecSchema,
+]);
 export type JobSpec = v.InferOutput<typeof jobSpecSchema>;
 export type BackupSpec = v.InferOutput<typeof backupSpecSchema>;
+export type CheckSpec = v.InferOutput<typeof checkSpecSchema>;
+export type ForgetSpec = v.InferOutput<typeof forgetSpecSchema>;
+
+/** The schedule a job belongs to; null for a job without one. */
+export function scheduleOf(spec: JobSpec): string | null {
+  return "scheduleId" in spec ? (spec.scheduleId ?? null) : null;
+}
 
 // ---- records of a job's stream ------------------------------------------------------------------------------------
 
@@ -80,6 +147,45 @@ export const snapshotSchema = v.object({
 });
 export type Snapshot = v.InferOutput<typeof snapshotSchema>;
 
+/** What a job other than a backup did; sizes in bytes. */
+export const jobResultSchema = v.variant("kind", [
+  v.object({
+    kind: v.literal("check"),
+    errors: count,
+    /** Which part of the data was read, as restic was asked. */ read: text,
+  }),
+  v.object({ kind: v.literal("forget"), removed: count, kept: count }),
+  v.object({ kind: v.literal("prune"), freedBytes: count }),
+  v.object({ kind: v.literal("unlock"), locksLeft: count }),
+]);
+export type JobResult = v.InferOutput<typeof jobResultSchema>;
+
+/** A lock as the repository holds it (restic's lock files). */
+export const repositoryLockSchema = v.object({
+  id: text,
+  timeMs,
+  exclusive: v.boolean(),
+  hostname: text,
+  username: v.optional(text),
+  pid: count,
+});
+export type RepositoryLock = v.InferOutput<typeof repositoryLockSchema>;
+
+/** What was found out about a repository; what is absent was not looked at, or could not be told. Sizes in bytes. */
+export const measurementSchema = v.object({
+  repositoryId: uuid,
+  /** What lies in the repository (stats --mode raw-data). */
+  storedBytes: v.optional(count),
+  /** The same before compression. */
+  uncompressedBytes: v.optional(count),
+  /** All snapshots if each were restored (stats --mode restore-size). */
+  restoreBytes: v.optional(count),
+  snapshots: v.optional(count),
+  locks: v.optional(v.pipe(v.array(repositoryLockSchema), v.maxLength(100))),
+  appendOnly: v.optional(v.boolean()),
+});
+export type Measurement = v.InferOutput<typeof measurementSchema>;
+
 const recordSchemas = [
   v.object({
     type: v.literal("accepted"),
@@ -90,13 +196,15 @@ const recordSchemas = [
     scheduleId: v.optional(uuid),
     nominalMs: v.optional(timeMs),
     scheduleVersion: v.optional(count),
+    /** How many fires before this one were missed and are not made up for. */
+    missed: v.optional(count),
   }),
   v.object({ type: v.literal("started"), atMs: timeMs }),
   v.object({ type: v.literal("phased"), atMs: timeMs, phase: v.picklist(JOB_PHASES) }),
   v.object({
     type: v.literal("logged"),
     atMs: timeMs,
-    stream: v.picklist(["restic", "agent"]),
+    stream: v.picklist(["restic", "agent", "hook"]),
     level: v.optional(v.picklist(["warning", "error"])),
     text: v.pipe(v.string(), v.maxLength(MAX_LINE_BYTES)),
   }),
@@ -111,6 +219,7 @@ const recordSchemas = [
     toMs: timeMs,
     ids: v.pipe(v.array(snapshotId), v.maxLength(2000)),
   }),
+  v.object({ type: v.literal("measured"), atMs: timeMs, ...measurementSchema.entries }),
   v.object({
     type: v.literal("finished"),
     atMs: timeMs,
@@ -121,6 +230,7 @@ const recordSchemas = [
     /** restic's own last error line, redacted. */
     lastError: v.optional(text),
     summary: v.optional(backupSummarySchema),
+    result: v.optional(jobResultSchema),
     resticVersion: v.optional(text),
   }),
 ] as const;
@@ -158,19 +268,18 @@ export type Progress = v.InferOutput<typeof progressSchema>;
 
 // ---- server -> agent ----------------------------------------------------------------------------------------------
 
-export const scheduleSchema = v.object({
-  id: uuid,
-  name: text,
-  repositoryId: uuid,
-  kind: v.literal("backup"),
-  /** Manual schedules have no cron: they run only when asked. */
-  manual: v.literal(true),
-  enabled: v.boolean(),
-  paths: hostPaths,
-  excludes,
-  tags,
-});
-export type WireSchedule = v.InferOutput<typeof scheduleSchema>;
+/**
+ * A schedule as the host gets it. Only its id is checked with the frame: an entry that the agent cannot use is refused
+ * by id, and the others run. `WireSchedule` is what a good one holds; core/schedule/wire-schedule.ts parses it.
+ */
+export const scheduleEntrySchema = v.looseObject({ id: uuid });
+/** A schedule that the host fires, with what only the server knows of it. */
+export type WireSchedule = (BackupSchedule | CheckSchedule) & {
+  id: string;
+  createRepository: boolean;
+  /** SealedHooks, sealed to the host key with hooksContext(hostId, id). */
+  hooks?: Envelope | undefined;
+};
 
 export const wireRepositorySchema = v.object({
   repositoryId: uuid,
@@ -196,12 +305,22 @@ const serverMessages = [
     timeMs,
   }),
   v.object({ type: v.literal("ack"), jobId: uuid, seq: count }),
-  v.object({ type: v.literal("job.start"), jobId: uuid, spec: jobSpecSchema, notAfterMs: timeMs }),
+  v.object({
+    type: v.literal("job.start"),
+    jobId: uuid,
+    spec: jobSpecSchema,
+    notAfterMs: timeMs,
+    /** A credential for this job alone, erased after it. */
+    lent: v.optional(wireRepositorySchema),
+  }),
   v.object({ type: v.literal("job.cancel"), jobId: uuid }),
   v.object({
     type: v.literal("schedule.set"),
     version: count,
-    schedules: v.pipe(v.array(scheduleSchema), v.maxLength(MAX_SCHEDULES)),
+    /** The whole set travels in parts 0, 1, … and is applied with the last. */
+    part: count,
+    last: v.boolean(),
+    schedules: v.pipe(v.array(scheduleEntrySchema), v.maxLength(MAX_SCHEDULES)),
   }),
   v.object({
     type: v.literal("config.update"),
@@ -235,6 +354,7 @@ export const helloSchema = v.object({
   scheduleVersion: v.optional(v.unknown()),
   configVersion: v.optional(v.unknown()),
   timeMs: v.optional(v.unknown()),
+  policy: v.optional(v.unknown()),
   jobs: v.optional(v.unknown()),
 });
 
@@ -264,11 +384,17 @@ export const helloBodySchema = v.object({
   scheduleVersion: count,
   configVersion: count,
   timeMs,
+  policy: v.optional(hostPolicySchema),
   jobs: v.pipe(v.array(helloJobSchema), v.maxLength(MAX_JOBS_IN_HELLO)),
 });
 export type Hello = v.InferOutput<typeof helloBodySchema>;
 
-const refused = v.pipe(v.array(v.object({ id: uuid, code: v.picklist(FAILURE_CODES) })), v.maxLength(MAX_SCHEDULES));
+/** Entries of a set that the agent cannot use, by id, and why: a code, and words with the local remedy. */
+export const refusedSchema = v.pipe(
+  v.array(v.object({ id: uuid, code: v.picklist(FAILURE_CODES), message: v.optional(text) })),
+  v.maxLength(200),
+);
+export type Refused = v.InferOutput<typeof refusedSchema>[number];
 
 const agentMessages = [
   helloBodySchema,
@@ -282,8 +408,8 @@ const agentMessages = [
     lost: v.optional(v.literal(true)),
   }),
   v.object({ type: v.literal("job.progressed"), jobId: uuid, progress: progressSchema }),
-  v.object({ type: v.literal("schedule.applied"), version: count, refused }),
-  v.object({ type: v.literal("config.applied"), version: count, refused }),
+  v.object({ type: v.literal("schedule.applied"), version: count, refused: refusedSchema }),
+  v.object({ type: v.literal("config.applied"), version: count, refused: refusedSchema }),
   v.object({
     type: v.literal("response"),
     requestId: uuid,
@@ -385,4 +511,12 @@ export function enrollProof(token: string, signKey: string, sealKey: string): st
 /** Associated data of a credential sealed to a host. */
 export function sealContext(hostId: string, repositoryId: string, version: number): string {
   return `rm-credential-1\n${hostId}\n${repositoryId}\n${version}`;
+}
+/** Associated data of the hooks of a schedule, sealed to a host. */
+export function hooksContext(hostId: string, scheduleId: string): string {
+  return `rm-hooks-1\n${hostId}\n${scheduleId}`;
+}
+/** Associated data of a credential lent to one job. */
+export function lentContext(hostId: string, repositoryId: string, version: number, jobId: string): string {
+  return `rm-lent-1\n${hostId}\n${repositoryId}\n${version}\n${jobId}`;
 }

@@ -23,6 +23,7 @@ function sentence(record: JobRecord): string | null {
     case "snapshot":
       return `snapshot ${record.snapshot.id}`;
     case "listed":
+    case "measured":
       return null;
     case "finished":
       return [`finished: ${record.outcome}`, ...(record.failure ? [record.failure.code, record.failure.message] : [])]

@@ -1,5 +1,6 @@
 import { fail } from "../../protocol/failure.ts";
 import { RESEND_FIRST_MS } from "../../protocol/limits.ts";
+import { scheduleOf } from "../../protocol/wire.ts";
 import type { Effects } from "./effects.ts";
 import { awaitAnswer, endByServer } from "./jobs.ts";
 import type { QueuedJob } from "./queued-job.ts";
@@ -23,10 +24,11 @@ export function queueCommand(state: RelayState, queued: QueuedJob, nowMs: number
     kind: queued.spec.kind,
     source: "asked",
     repositoryId: queued.spec.repositoryId,
-    scheduleId: queued.spec.kind === "backup" ? queued.spec.scheduleId : null,
+    scheduleId: scheduleOf(queued.spec),
     createdAtMs: queued.createdAtMs,
   });
   job.spec = queued.spec;
+  job.lent = queued.lent ?? null;
   job.notAfterMs = queued.notAfterMs;
   state.jobs.set(job.jobId, job);
   effects.saveJobs.add(job);
@@ -84,7 +86,13 @@ export function sendStart(job: Job, nowMs: number, effects: Effects): void {
   effects.saveJobs.add(job);
   effects.send.push({
     to: "agent",
-    message: { type: "job.start", jobId: job.jobId, spec: job.spec, notAfterMs: job.notAfterMs },
+    message: {
+      type: "job.start",
+      jobId: job.jobId,
+      spec: job.spec,
+      notAfterMs: job.notAfterMs,
+      ...(job.lent ? { lent: job.lent } : {}),
+    },
   });
 }
 

@@ -37,7 +37,7 @@ export type RelayEvent =
   | { type: "commandQueued"; job: QueuedJob }
   | { type: "cancelAsked"; jobId: string }
   | { type: "setChanged"; what: PushedSet }
-  | { type: "setLoaded"; what: PushedSet; version: number; message: ServerMessage }
+  | { type: "setLoaded"; what: PushedSet; version: number; messages: readonly ServerMessage[] }
   | { type: "wake"; sockets: readonly AgentContact[] }
   | { type: "hostRemoved"; sockets: readonly SocketRef[] };
 

@@ -1,12 +1,20 @@
 import type { Failure } from "../../protocol/failure.ts";
 import type { JobState } from "../../protocol/stream.ts";
-import type { BackupSummary, JobKind, Snapshot } from "../../protocol/wire.ts";
+import type { HostPolicy } from "../../protocol/schedule.ts";
+import type { BackupSummary, JobKind, JobResult, Measurement, Refused, Snapshot } from "../../protocol/wire.ts";
 
 /**
  * What a relay tells the database. Each is idempotent: `factNo` orders the writes of a job, `no` those of a host's
  * presence, snapshots have their own key. Never an increment (PROTOCOL section 8).
  */
-export type Fact = JobFact | PresenceFact | SnapshotFact | SnapshotsListedFact | AppliedFact | LockedFact;
+export type Fact =
+  | JobFact
+  | PresenceFact
+  | SnapshotFact
+  | SnapshotsListedFact
+  | MeasuredFact
+  | AppliedFact
+  | LockedFact;
 
 /** The whole job as the relay knows it, at one state change. */
 export interface JobFact {
@@ -19,6 +27,8 @@ export interface JobFact {
   repositoryId: string | null;
   scheduleId: string | null;
   createdAtMs: number;
+  nominalMs: number | null;
+  missed: number;
   /** Agent's clock. */
   startedAtMs: number | null;
   finishedAtMs: number | null;
@@ -28,6 +38,7 @@ export interface JobFact {
   failure: Failure | null;
   lastError: string | null;
   summary: BackupSummary | null;
+  result: JobResult | null;
   resticVersion: string | null;
 }
 
@@ -47,6 +58,7 @@ export interface PresenceFact {
     clockSkewMs: number;
     scheduleVersion: number;
     configVersion: number;
+    policy: HostPolicy | null;
   };
 }
 
@@ -77,8 +89,17 @@ export interface SnapshotsListedFact {
   atMs: number;
 }
 
+export interface MeasuredFact {
+  fact: "measured";
+  measurement: Measurement;
+  /** Relay's clock when the record was kept: the newest of each part counts. */
+  atMs: number;
+}
+
 export interface AppliedFact {
   fact: "applied";
   what: "schedule" | "config";
   version: number;
+  /** Null when only the version is known, from a hello. */
+  refused: readonly Refused[] | null;
 }

@@ -111,7 +111,8 @@ function lockHost(state: RelayState, greeting: Greeting, effects: Effects): void
  */
 function noteOnline(kept: KeptHost, hello: Hello, nowMs: number, effects: Effects): boolean {
   const { agentVersion, resticVersion, os, arch, machineFacts } = hello;
-  const about = JSON.stringify({ agentVersion, resticVersion, os, arch, machineFacts });
+  const policy = hello.policy ?? null;
+  const about = JSON.stringify({ agentVersion, resticVersion, os, arch, machineFacts, policy });
   if (kept.online && kept.about === about) return false;
   kept.online = true;
   kept.about = about;
@@ -130,6 +131,7 @@ function noteOnline(kept: KeptHost, hello: Hello, nowMs: number, effects: Effect
       clockSkewMs: hello.timeMs - nowMs,
       scheduleVersion: hello.scheduleVersion,
       configVersion: hello.configVersion,
+      policy,
     },
   });
   return true;
@@ -148,6 +150,7 @@ function settleByHello(state: RelayState, listed: readonly HelloJob[], nowMs: nu
       if (!job.accepted) {
         job.accepted = true;
         job.spec = null;
+        job.lent = null;
         job.resendAtMs = null;
         effects.saveJobs.add(job);
       }

@@ -35,6 +35,7 @@ export function endByAgent(job: Job, record: Finished, nowMs: number, effects: E
   job.failure = record.failure ?? null;
   job.lastError = record.lastError ?? null;
   job.summary = record.summary ?? null;
+  job.result = record.result ?? null;
   job.resticVersion = record.resticVersion ?? null;
   end(job, record.outcome, nowMs, effects);
 }
@@ -59,6 +60,7 @@ const WHY: Partial<Record<FailureCode, string>> = {
 
 function end(job: Job, state: "succeeded" | "failed" | "cancelled", nowMs: number, effects: Effects): void {
   job.spec = null;
+  job.lent = null;
   job.resendAtMs = null;
   moveJob(job, state, nowMs, effects);
   effects.ended.add(job.jobId);
@@ -89,6 +91,8 @@ function jobFact(job: Job, nowMs: number): JobFact {
     repositoryId: job.repositoryId,
     scheduleId: job.scheduleId,
     createdAtMs: job.createdAtMs,
+    nominalMs: job.nominalMs,
+    missed: job.missed,
     startedAtMs: job.startedAtMs,
     finishedAtMs: job.finishedAtMs,
     receivedAtMs: nowMs,
@@ -96,6 +100,7 @@ function jobFact(job: Job, nowMs: number): JobFact {
     failure: job.failure,
     lastError: job.lastError,
     summary: job.summary,
+    result: job.result,
     resticVersion: job.resticVersion,
   };
 }

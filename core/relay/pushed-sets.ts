@@ -35,7 +35,7 @@ export function compareSet(
   const set = state.kept[what];
   if (set.applied !== versions.applied) {
     set.applied = versions.applied;
-    if (!versions.told) effects.facts.push({ fact: "applied", what, version: versions.applied });
+    if (!versions.told) effects.facts.push({ fact: "applied", what, version: versions.applied, refused: null });
   }
   if (set.wanted !== null) set.wanted = Math.max(set.wanted, versions.stored);
   set.resendAtMs = null;
@@ -59,7 +59,7 @@ export function setLoaded(
   state: RelayState,
   what: PushedSet,
   version: number,
-  message: ServerMessage,
+  messages: readonly ServerMessage[],
   effects: Effects,
 ): void {
   const set = state.kept[what];
@@ -70,12 +70,12 @@ export function setLoaded(
     set.resendAtMs = null;
     return;
   }
-  effects.send.push({ to: "agent", message });
+  for (const message of messages) effects.send.push({ to: "agent", message });
 }
 
 type Applied = Extract<AgentMessage, { type: "schedule.applied" | "config.applied" }>;
 
-/** The agent applied a set. What it refused of it is in the log: the console shows the versions. */
+/** The agent applied a set, but for what it refused of it. */
 export function setApplied(state: RelayState, message: Applied, effects: Effects): void {
   const what: PushedSet = message.type === "config.applied" ? "config" : "schedule";
   const set = state.kept[what];
@@ -85,7 +85,7 @@ export function setApplied(state: RelayState, message: Applied, effects: Effects
   set.applied = message.version;
   if (!isBehind(state.kept, what)) set.resendAtMs = null;
   effects.saveHost = true;
-  effects.facts.push({ fact: "applied", what, version: message.version });
+  effects.facts.push({ fact: "applied", what, version: message.version, refused: message.refused });
 }
 
 function isBehind(kept: KeptHost, what: PushedSet): boolean {

@@ -1,4 +1,4 @@
-import type { JobSpec } from "../../protocol/wire.ts";
+import type { JobSpec, WireRepository } from "../../protocol/wire.ts";
 
 /** One job as a route hands it to the relay; the row is already in the database with fact_no 0. */
 export interface QueuedJob {
@@ -8,4 +8,6 @@ export interface QueuedJob {
   createdAtMs: number;
   /** A cancel that came before this offer. */
   cancelAsked: boolean;
+  /** A credential for this job alone, sealed to the host. */
+  lent?: WireRepository | undefined;
 }

@@ -70,6 +70,10 @@ function createJob(state: RelayState, message: JobEvents, nowMs: number, effects
           createdAtMs: Math.min(record.atMs, nowMs),
         },
   );
+  if (record.type === "accepted") {
+    job.nominalMs = record.nominalMs ?? null;
+    job.missed = record.missed ?? 0;
+  }
   job.sent = true;
   job.accepted = true;
   state.jobs.set(job.jobId, job);
@@ -90,6 +94,7 @@ function applyRecord(job: Job, record: JobRecord, nowMs: number, effects: Effect
       if (!job.accepted) {
         job.accepted = true;
         job.spec = null;
+        job.lent = null;
         if (!job.cancelAsked) job.resendAtMs = null;
         effects.saveJobs.add(job);
       }
@@ -120,6 +125,12 @@ function applyRecord(job: Job, record: JobRecord, nowMs: number, effects: Effect
         atMs: nowMs,
       });
       return;
+    case "measured": {
+      if (job.state === "unknown") moveJob(job, "running", nowMs, effects);
+      const { type: _, atMs: __, ...measurement } = record;
+      effects.facts.push({ fact: "measured", measurement, atMs: nowMs });
+      return;
+    }
     case "finished":
       endByAgent(job, record, nowMs, effects);
       return;

@@ -1,6 +1,6 @@
 import type { Failure } from "../../protocol/failure.ts";
 import { TERMINAL_STATES, type JobState } from "../../protocol/stream.ts";
-import type { BackupSummary, JobKind, JobSpec } from "../../protocol/wire.ts";
+import type { BackupSummary, JobKind, JobResult, JobSpec, WireRepository } from "../../protocol/wire.ts";
 
 /**
  * What a relay knows of its host. `kept` and each job are rows of the relay's storage; the object is a draft that the
@@ -50,11 +50,16 @@ export interface Job {
   repositoryId: string | null;
   scheduleId: string | null;
   readonly createdAtMs: number;
+  /** When its schedule meant it to run, and how many fires before it were missed. */
+  nominalMs: number | null;
+  missed: number;
   state: JobState;
   /** +1 per change of state: one fact each. */
   factNo: number;
   /** What to send; null once the agent has it. */
   spec: JobSpec | null;
+  /** Goes with the spec and is dropped with it. */
+  lent: WireRepository | null;
   notAfterMs: number | null;
   /** "May have been read": kept before it is sent. */
   sent: boolean;
@@ -71,6 +76,7 @@ export interface Job {
   failure: Failure | null;
   lastError: string | null;
   summary: BackupSummary | null;
+  result: JobResult | null;
   resticVersion: string | null;
   /** Highest contiguous seq kept. */
   acked: number;
@@ -99,7 +105,10 @@ export function newJob(
     ...known,
     state: "queued",
     factNo: 0,
+    nominalMs: null,
+    missed: 0,
     spec: null,
+    lent: null,
     notAfterMs: null,
     sent: false,
     accepted: false,
@@ -113,6 +122,7 @@ export function newJob(
     failure: null,
     lastError: null,
     summary: null,
+    result: null,
     resticVersion: null,
     acked: 0,
   };

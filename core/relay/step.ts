@@ -50,7 +50,7 @@ export function step(state: RelayState, event: RelayEvent, nowMs: number, effect
       setChanged(state, event.what, nowMs, effects);
       break;
     case "setLoaded":
-      setLoaded(state, event.what, event.version, event.message, effects);
+      setLoaded(state, event.what, event.version, event.messages, effects);
       sendOwed(state, nowMs, effects);
       break;
     case "wake":

@@ -11,7 +11,7 @@ import {
   pageOf,
 } from "../../protocol/api.ts";
 import { fail, ok, type Failure } from "../../protocol/failure.ts";
-import { ENROLLMENT_TTL_MS, MAX_SPEC_BYTES } from "../../protocol/limits.ts";
+import { ENROLLMENT_TTL_MS, MAX_SCHEDULE_BYTES } from "../../protocol/limits.ts";
 import { parseAddress } from "../../protocol/repository.ts";
 import { utf8Length } from "../../protocol/wire.ts";
 import { actorOf } from "../access/actor.ts";
@@ -80,7 +80,7 @@ export const enrollmentRoutes = [
     async handler({ runtime, peer, body }, principal) {
       const { db, random, settings } = runtime;
       const specBytes = utf8Length(JSON.stringify([body.paths, body.excludes]));
-      if (specBytes > MAX_SPEC_BYTES - SPEC_ROOM_BYTES) {
+      if (specBytes > MAX_SCHEDULE_BYTES - SPEC_ROOM_BYTES) {
         return fail("request.invalid", "paths, excludes: together they are over 60 KiB. Name the folders above them.");
       }
       const parsed = parseAddress(body.repository.address);

@@ -1,5 +1,6 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { Role } from "../../protocol/api.ts";
+import type { ScheduleKind } from "../../protocol/schedule.ts";
 import type { JobState } from "../../protocol/stream.ts";
 import type { JobKind } from "../../protocol/wire.ts";
 
@@ -84,6 +85,36 @@ export const hosts = sqliteTable("hosts", {
   sizeBytes: integer("size_bytes"),
   snapshotCount: integer("snapshot_count").notNull().default(0),
   nextDueAt: integer("next_due_at"),
+  hooks: text(),
+  hooksVersion: integer("hooks_version").notNull().default(0),
+  hookShell: text("hook_shell").notNull().default("/bin/sh"),
+  policy: text(),
+  refusedSchedules: text("refused_schedules").notNull().default("[]"),
+  refusedRepositories: text("refused_repositories").notNull().default("[]"),
+  scheduleRuns: text("schedule_runs").notNull().default("{}"),
+  checkFailed: integer("check_failed").notNull().default(0),
+  dayOutcome: integer("day_outcome").notNull().default(0),
+  plannedSince: integer("planned_since"),
+});
+
+export const hostDays = sqliteTable(
+  "host_days",
+  {
+    hostId: text("host_id").notNull(),
+    day: integer().notNull(),
+    outcome: integer().notNull().default(0),
+    durationMs: integer("duration_ms"),
+    addedBytes: integer("added_bytes"),
+    sizeBytes: integer("size_bytes"),
+    storedBytes: integer("stored_bytes"),
+  },
+  (t) => [primaryKey({ columns: [t.hostId, t.day] })],
+);
+
+export const fleetTotals = sqliteTable("fleet_totals", {
+  id: integer().primaryKey(),
+  storedBytes: integer("stored_bytes").notNull(),
+  restoreBytes: integer("restore_bytes").notNull(),
 });
 
 export const hostCounts = sqliteTable("host_counts", {
@@ -99,6 +130,17 @@ export const repositories = sqliteTable("repositories", {
   createdAt: integer("created_at").notNull(),
   updatedAt: integer("updated_at").notNull(),
   listedAt: integer("listed_at"),
+  measuredAt: integer("measured_at"),
+  storedBytes: integer("stored_bytes"),
+  uncompressedBytes: integer("uncompressed_bytes"),
+  restoreBytes: integer("restore_bytes"),
+  snapshots: integer(),
+  locks: text(),
+  locksAt: integer("locks_at"),
+  appendOnly: integer("append_only"),
+  lastCheck: text("last_check"),
+  lastPrune: text("last_prune"),
+  statsAskedAt: integer("stats_asked_at").notNull().default(0),
 });
 
 export const repositoryCredentials = sqliteTable(
@@ -120,7 +162,7 @@ export const schedules = sqliteTable("schedules", {
   hostId: text("host_id").notNull(),
   repositoryId: text("repository_id").notNull(),
   name: text().notNull(),
-  kind: text().$type<"backup">().notNull().default("backup"),
+  kind: text().$type<ScheduleKind>().notNull().default("backup"),
   manual: integer().notNull().default(1),
   enabled: integer().notNull().default(1),
   paths: text().notNull(),
@@ -128,6 +170,19 @@ export const schedules = sqliteTable("schedules", {
   tags: text().notNull().default("[]"),
   createdAt: integer("created_at").notNull(),
   updatedAt: integer("updated_at").notNull(),
+  version: integer().notNull().default(1),
+  cron: text(),
+  timeZone: text("time_zone"),
+  spreadMinutes: integer("spread_minutes").notNull().default(0),
+  catchUp: text("catch_up").$type<"once" | "skip">().notNull().default("once"),
+  limits: text().notNull().default("{}"),
+  retention: text(),
+  readData: text("read_data"),
+  hooks: text(),
+  hooksVersion: integer("hooks_version").notNull().default(0),
+  firesAt: integer("fires_at"),
+  releasedPlan: text("released_plan"),
+  heldJob: text("held_job"),
 });
 
 export const enrollmentTokens = sqliteTable("enrollment_tokens", {
@@ -173,6 +228,11 @@ export const jobs = sqliteTable("jobs", {
   lastError: text("last_error"),
   summary: text(),
   resticVersion: text("restic_version"),
+  result: text(),
+  held: text(),
+  releasedBy: text("released_by"),
+  nominalAt: integer("nominal_at"),
+  missed: integer().notNull().default(0),
 });
 
 export const jobHours = sqliteTable("job_hours", {
@@ -195,6 +255,7 @@ export const snapshots = sqliteTable(
     parent: text(),
     summary: text(),
     firstSeenAt: integer("first_seen_at").notNull(),
+    vouched: integer().notNull().default(0),
   },
   (t) => [primaryKey({ columns: [t.repositoryId, t.time, t.id] })],
 );

@@ -132,6 +132,9 @@ test("the fleet summary counts hosts by status and verdicts by hour", async () =
     failure: null,
     lastError: null,
     summary: null,
+    result: null,
+    nominalMs: null,
+    missed: 0,
     resticVersion: null,
   });
   const clock = { nowMs: server.nowMs(), random: server.runtime.random };

@@ -65,10 +65,17 @@ export const hostRoutes = [
         loadHost(runtime.db, params.id),
         loadHostVersions(runtime.db, params.id),
         listRepositoryRows(runtime.db, params.id),
-        listSchedules(runtime.db, params.id),
+        listSchedules(runtime.db, params.id, runtime.now()),
       ]);
       if (!host || !versions) return noHost();
-      return ok({ ...host, ...versions, repositories: repositories.map(repositoryResource), schedules });
+      return ok({
+        ...host,
+        ...versions,
+        repositories: repositories.map(repositoryResource),
+        schedules,
+        refusedRepositories: [],
+        hasHooks: false,
+      });
     },
   }),
   route({
@@ -80,7 +87,7 @@ export const hostRoutes = [
     async handler({ runtime, params }) {
       const [host, items] = await Promise.all([
         loadHostVersions(runtime.db, params.id),
-        listSchedules(runtime.db, params.id),
+        listSchedules(runtime.db, params.id, runtime.now()),
       ]);
       return host ? ok({ items }) : noHost();
     },

@@ -38,22 +38,25 @@ async function specOf(
   db: Database,
   hostId: string,
   body: v.InferOutput<typeof createJobBody>,
+  nowMs: number,
 ): Promise<Result<{ spec: JobSpec; scheduleName: string | null }>> {
   const repositories = await listRepositoryRows(db, hostId);
-  if (body.kind !== "backup") {
+  if (body.kind === "init" || body.kind === "snapshots") {
     const repository = chooseRepository(repositories, body.repositoryId);
     if (!repository.ok) return repository;
     return ok({ spec: { kind: body.kind, repositoryId: repository.value.id }, scheduleName: null });
   }
-  const schedule = chooseSchedule(await listSchedules(db, hostId), body.scheduleId);
+  if (body.kind !== "backup") return fail("protocol.unsupported", "This server cannot run such a job yet.");
+  const backups = (await listSchedules(db, hostId, nowMs)).filter((schedule) => schedule.kind === "backup");
+  const schedule = chooseSchedule(backups, body.scheduleId);
   if (!schedule.ok) return schedule;
-  const { id, name, repositoryId, paths, excludes, tags } = schedule.value;
+  const { id, name, repositoryId, paths, excludes, tags, limits } = schedule.value;
   const repository = chooseRepository(repositories, repositoryId);
   if (!repository.ok) return repository;
   const createRepository = repository.value.createRepository === 1;
   const { verbose } = body;
   return ok({
-    spec: { kind: "backup", repositoryId, scheduleId: id, paths, excludes, tags, createRepository, verbose },
+    spec: { kind: "backup", repositoryId, scheduleId: id, paths, excludes, tags, createRepository, verbose, limits },
     scheduleName: name,
   });
 }
@@ -87,7 +90,7 @@ export const jobRoutes = [
           "Two copies of this host's agent were seen. An administrator has to choose one first.",
         );
       }
-      const chosen = await specOf(db, host.id, body);
+      const chosen = await specOf(db, host.id, body, runtime.now());
       if (!chosen.ok) return chosen;
       const { spec, scheduleName } = chosen.value;
       const relay = runtime.relay(host.id);

@@ -43,6 +43,9 @@ function job(over: Partial<JobFact>): JobFact {
     failure: null,
     lastError: null,
     summary: null,
+    result: null,
+    nominalMs: null,
+    missed: 0,
     resticVersion: "0.18.0",
     ...over,
   };
@@ -77,6 +80,7 @@ function presence(no: number, online: boolean): PresenceFact {
           clockSkewMs: no,
           scheduleVersion: 1,
           configVersion: 1,
+          policy: null,
         },
   };
 }
@@ -267,7 +271,8 @@ test("whatever is repeated late, in whatever batches, the rows end the same", as
         steps.forEach((step, i) => {
           atMs += 10;
           if (step.kind === "presence") facts.push({ ...presence(i + 1, step.online), atMs });
-          else if (step.kind === "applied") facts.push({ fact: "applied", what: "config", version: step.version });
+          else if (step.kind === "applied")
+            facts.push({ fact: "applied", what: "config", version: step.version, refused: null });
           else if (step.kind === "snapshot") facts.push(snapshot(step.n, atMs));
           else if (step.kind === "listed")
             facts.push({

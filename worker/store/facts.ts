@@ -116,6 +116,8 @@ function writesOf(db: Database, hostId: string, facts: readonly Fact[], clock: C
       case "applied":
         writes.push(appliedWrite(db, hostId, fact));
         break;
+      case "measured":
+        break;
       case "locked":
         writes.push(lockedWrite(db, hostId, fact, clock));
         break;
@@ -140,6 +142,7 @@ function jobWrite(db: Database, hostId: string, fact: JobFact): Write {
     failure: fact.failure === null ? null : JSON.stringify(fact.failure),
     lastError: fact.lastError,
     summary: fact.summary === null ? null : JSON.stringify(fact.summary),
+    result: fact.result === null ? null : JSON.stringify(fact.result),
     resticVersion: fact.resticVersion,
   };
   const upsert = insertWhere(
@@ -155,6 +158,8 @@ function jobWrite(db: Database, hostId: string, fact: JobFact): Write {
       scheduleName: sql`(SELECT name FROM schedules WHERE id = ${fact.scheduleId} AND host_id = ${hostId})`,
       repositoryId: fact.repositoryId,
       createdAt: fact.createdAtMs,
+      nominalAt: fact.nominalMs,
+      missed: fact.missed,
     },
     sql`EXISTS (SELECT 1 FROM ${hosts} WHERE id = ${hostId})`,
   ).onConflictDoUpdate({

@@ -5,8 +5,8 @@ import { sealToHost } from "../../core/secrets/to-host.ts";
 import { sealContext, type WireRepository, type WireSchedule } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { credentialPlace } from "./repositories.ts";
-import { listSchedules } from "./schedules.ts";
-import { hosts, repositories, repositoryCredentials } from "./schema.ts";
+import { scheduleOfRow } from "./schedules.ts";
+import { hosts, repositories, repositoryCredentials, schedules } from "./schema.ts";
 
 /**
  * Every credential a host holds, sealed to its key (PROTOCOL section 7, config.update). Null when the host is gone.
@@ -54,11 +54,25 @@ export async function loadHostConfig(
   };
 }
 
-/** Every schedule of a host, the disabled ones too. Null when the host is gone. */
+/** The schedules that a host fires, the disabled ones too. Null when the host is gone. */
 export async function loadHostSchedules(
   db: Database,
   hostId: string,
 ): Promise<{ version: number; schedules: WireSchedule[] } | null> {
   const [host] = await db.select({ version: hosts.scheduleVersion }).from(hosts).where(eq(hosts.id, hostId)).limit(1);
-  return host ? { version: host.version, schedules: await listSchedules(db, hostId) } : null;
+  if (!host) return null;
+  const rows = await db
+    .select({ schedule: schedules, createRepository: repositories.createRepository })
+    .from(schedules)
+    .innerJoin(repositories, eq(repositories.id, schedules.repositoryId))
+    .where(eq(schedules.hostId, hostId))
+    .orderBy(schedules.id);
+  return {
+    version: host.version,
+    schedules: rows.flatMap(({ schedule, createRepository }): WireSchedule[] => {
+      const input = scheduleOfRow(schedule);
+      if (input.kind !== "backup" && input.kind !== "check") return [];
+      return [{ ...input, id: schedule.id, createRepository: createRepository === 1 }];
+    }),
+  };
 }

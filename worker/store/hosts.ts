@@ -35,6 +35,8 @@ function selectHosts(db: Database) {
       lastBackupAddedBytes: hosts.lastBackupAddedBytes,
       lastGoodBackupAt: hosts.lastGoodBackupAt,
       sizeBytes: hosts.sizeBytes,
+      nextDueAt: hosts.nextDueAt,
+      checkFailed: hosts.checkFailed,
       snapshotCount: hosts.snapshotCount,
       latestJob,
     })
@@ -64,7 +66,11 @@ export function hostResource(row: HostRow): HostResource {
     ...(row.lastBackupAddedBytes === null ? {} : { lastBackupAddedBytes: row.lastBackupAddedBytes }),
     ...(row.lastGoodBackupAt === null ? {} : { lastGoodBackupAtMs: row.lastGoodBackupAt }),
     ...(row.sizeBytes === null ? {} : { sizeBytes: row.sizeBytes }),
+    ...(row.nextDueAt === null ? {} : { nextDueAtMs: row.nextDueAt }),
+    checkFailed: row.checkFailed === 1,
     snapshotCount: row.snapshotCount,
+    days: "n".repeat(30),
+    weeklySizes: [],
     ...(row.latestJob === null
       ? {}
       : { latestJob: JSON.parse(row.latestJob) as NonNullable<HostResource["latestJob"]> }),

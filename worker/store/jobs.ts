@@ -36,6 +36,7 @@ export function jobResource({ job, hostName }: JobRow): JobResource {
     ...(job.finishedAt === null ? {} : { finishedAtMs: job.finishedAt }),
     ...(job.receivedAt === null ? {} : { receivedAtMs: job.receivedAt }),
     warnings: job.warnings,
+    missed: job.missed,
     ...(job.failure === null ? {} : { failure: JSON.parse(job.failure) as Failure }),
     ...(job.lastError === null ? {} : { lastError: job.lastError }),
     ...(job.summary === null ? {} : { summary: JSON.parse(job.summary) as BackupSummary }),

@@ -28,6 +28,8 @@ const shared: BuildOptions = {
   loader: { ".svg": "file" },
   write: false,
   logLevel: "warning",
+  // Only its router: the whole package carries a prerenderer that a browser never runs.
+  alias: { "preact-iso": "preact-iso/router" },
 };
 
 const [main, ...others] = await Promise.all([
@@ -69,7 +71,10 @@ const addresses: Record<string, string> = {
   styles: address("styles", ".css"),
   main: `/${first[0]}`,
   // So that they come together with the entry, not after it.
-  preloads: first.slice(1).map((name) => `<link rel="modulepreload" href="/${name}" />`).join("\n    "),
+  preloads: first
+    .slice(1)
+    .map((name) => `<link rel="modulepreload" href="/${name}" />`)
+    .join("\n    "),
 };
 const page = (await readFile(join(ui, "index.html"), "utf8")).replace(
   /\{(\w+)\}/g,

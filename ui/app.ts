@@ -1,22 +1,26 @@
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { LocationProvider, useLocation } from "preact-iso";
-import { AddHostPage } from "./pages/add-host.ts";
-import { AuditPage } from "./pages/audit.ts";
 import { FleetPage } from "./pages/fleet.ts";
-import { HostPage } from "./pages/host.ts";
-import { JobPage } from "./pages/job.ts";
 import { JobsPage } from "./pages/jobs.ts";
 import { LoginPage } from "./pages/login.ts";
 import { NotFoundPage } from "./pages/not-found.ts";
-import { SetupPage } from "./pages/setup.ts";
 import { UnreachablePage } from "./pages/unreachable.ts";
-import { WaitForHostPage } from "./pages/wait-for-host.ts";
 import { matchPath } from "./net/match-path.ts";
 import { returnPath } from "./net/return-path.ts";
 import { html } from "./parts/html.ts";
+import { lazyPart } from "./parts/lazy.ts";
 import { Shell } from "./parts/shell.ts";
 import { session } from "./state/session.ts";
+
+const later = () => import("./pages/later.ts");
+const AddHostPage = lazyPart(async () => (await later()).AddHostPage);
+const AuditPage = lazyPart(async () => (await later()).AuditPage);
+const HostPage = lazyPart(async () => (await later()).HostPage);
+const JobPage = lazyPart(async () => (await later()).JobPage);
+const SchedulePage = lazyPart(async () => (await import("./pages/schedule.ts")).SchedulePage);
+const SetupPage = lazyPart(async () => (await later()).SetupPage);
+const WaitForHostPage = lazyPart(async () => (await later()).WaitForHostPage);
 
 interface Page {
   /** Two addresses of one page (a host's tabs) share it, so that moving between them keeps scroll and focus. */
@@ -39,6 +43,9 @@ const ROUTES: readonly (readonly [pattern: string, page: (params: Params) => Pag
   ],
   ["/hosts/:host", (p) => hostPage(p, "overview")],
   ["/hosts/:host/snapshots", (p) => hostPage(p, "snapshots")],
+  ["/hosts/:host/schedules", (p) => hostPage(p, "schedules")],
+  ["/hosts/:host/schedules/new", (p) => schedulePage(p, null)],
+  ["/hosts/:host/schedules/:schedule", (p) => schedulePage(p, p["schedule"]!)],
   ["/hosts/:host/jobs", (p) => hostPage(p, "jobs")],
   ["/hosts/:host/settings", (p) => hostPage(p, "settings")],
   ["/jobs", () => ({ key: "jobs", section: "jobs", view: html`<${JobsPage} />` })],
@@ -55,6 +62,16 @@ function hostPage(params: Params, tab: string): Page {
     key: `host ${hostId}`,
     section: "fleet",
     view: html`<${HostPage} key=${hostId} hostId=${hostId} tab=${tab} />`,
+  };
+}
+
+function schedulePage(params: Params, scheduleId: string | null): Page {
+  const hostId = params["host"]!;
+  const key = `schedule ${hostId} ${scheduleId}`;
+  return {
+    key,
+    section: "fleet",
+    view: html`<${SchedulePage} key=${key} hostId=${hostId} scheduleId=${scheduleId} />`,
   };
 }
 

@@ -20,6 +20,7 @@ import { JOB_KIND } from "../words/status.ts";
 import { absoluteText, durationText } from "../words/time.ts";
 import { HostJobs } from "./host/jobs.ts";
 import { HostOverview } from "./host/overview.ts";
+import { HostSchedules } from "./host/schedules.ts";
 import { HostSettings } from "./host/settings.ts";
 import { HostSnapshots } from "./host/snapshots.ts";
 
@@ -83,6 +84,7 @@ function Host({ detail, tab, reload }: { detail: HostDetail; tab: string; reload
       tabs=${[
         { id: "overview", href: base, word: "Overview" },
         { id: "snapshots", href: `${base}/snapshots`, word: "Snapshots", count: detail.snapshotCount },
+        { id: "schedules", href: `${base}/schedules`, word: "Schedules", count: detail.schedules.length },
         { id: "jobs", href: `${base}/jobs`, word: "Jobs" },
         ...(may("host.edit") ? [{ id: "settings", href: `${base}/settings`, word: "Settings" }] : []),
       ]}
@@ -95,6 +97,8 @@ function Tab(props: { detail: HostDetail; tab: string; reload: () => Promise<voi
   switch (tab) {
     case "snapshots":
       return html`<${HostSnapshots} host=${detail} />`;
+    case "schedules":
+      return html`<${HostSchedules} detail=${detail} reload=${reload} />`;
     case "jobs":
       return html`<${HostJobs} hostId=${detail.id} />`;
     case "settings":

@@ -57,7 +57,7 @@ export const emptyWorld = (): World => ({
   role: "admin",
   setupNeeded: false,
   signInPossible: true,
-  summary: { total: 0, protected: 0, atRisk: 0, offline: 0, new: 0, hours: [] },
+  summary: { total: 0, protected: 0, atRisk: 0, offline: 0, new: 0, storedBytes: 0, restoreBytes: 0, hours: [] },
   hosts: [],
   details: new Map(),
   jobs: [],

@@ -62,6 +62,12 @@ export function sampleHost(n: number, row: Row, nowMs: number): HostResource {
     resticVersion: "0.18.1",
     createdAtMs: nowMs - 200 * DAY,
     snapshotCount,
+    checkFailed: false,
+    days:
+      ago === null
+        ? "n".repeat(30)
+        : `${"s".repeat(29)}${status === "failing" ? "f" : status === "warnings" ? "w" : "s"}`,
+    weeklySizes: ago === null ? [] : Array.from({ length: 12 }, (_, week) => (14 + n * 30 + week) * GIB),
     ...(ago === null
       ? {}
       : {
@@ -100,12 +106,23 @@ export function detailOf(host: HostResource, nowMs: number): HostDetail {
         paths: ["/srv", "/etc", "/home"],
         excludes: ["*.tmp"],
         tags: [],
+        spreadMinutes: 0,
+        catchUp: "once",
+        limits: {},
+        retention: null,
+        version: 1,
+        createdAtMs: nowMs - 12 * DAY,
+        updatedAtMs: nowMs - 12 * DAY,
+        late: false,
+        hasHooks: false,
       },
     ],
     scheduleVersion: 1,
     appliedScheduleVersion: 1,
     configVersion: 1,
     appliedConfigVersion: 1,
+    refusedRepositories: [],
+    hasHooks: false,
   };
 }
 
@@ -137,6 +154,7 @@ export function sampleJob(n: number, host: HostResource, job: Partial<JobResourc
     startedAtMs: createdAtMs + 1000,
     finishedAtMs: createdAtMs + 31 * MIN,
     warnings: 0,
+    missed: 0,
     summary,
     resticVersion: "0.18.1",
     ...job,
@@ -214,6 +232,8 @@ export function sampleWorld(nowMs: number): World {
       atRisk: count("failing", "late", "warnings"),
       offline: count("offline"),
       new: count("new"),
+      storedBytes: 3.1 * 2 ** 40,
+      restoreBytes: 9.4 * 2 ** 40,
       hours: Array.from({ length: 24 }, (_, i) => ({
         hourMs: nowMs - (24 - i) * HOUR,
         succeeded: [3, 4, 14, 7, 11, 7, 4, 3, 4, 3, 0, 4, 3, 5, 4, 3, 4, 3, 4, 3, 3, 6, 2, 6][i]!,

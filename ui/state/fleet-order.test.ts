@@ -15,7 +15,10 @@ const host = (name: string, status: HostStatus, tags: string[] = []): HostResour
   agentVersion: "0.1.0",
   resticVersion: "0.18.0",
   createdAtMs: 0,
+  checkFailed: false,
   snapshotCount: 0,
+  days: "n".repeat(30),
+  weeklySizes: [],
 });
 const fleet = [
   host("nas-02", "protected", ["prod"]),

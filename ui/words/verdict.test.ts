@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fleetVerdict } from "./verdict.ts";
 
-const fleet = { total: 16, protected: 13, atRisk: 2, offline: 1, new: 0, hours: [] };
+const fleet = { total: 16, protected: 13, atRisk: 2, offline: 1, new: 0, storedBytes: 0, restoreBytes: 0, hours: [] };
 
 test("risk comes first, then what is fine", () => {
   expect(fleetVerdict(fleet)).toEqual({
@@ -20,7 +20,7 @@ test("a fleet without risk says what holds", () => {
 });
 
 test("an empty fleet says so and what to do", () => {
-  expect(fleetVerdict({ total: 0, protected: 0, atRisk: 0, offline: 0, new: 0, hours: [] }).title).toBe(
+  expect(fleetVerdict({ ...fleet, total: 0, protected: 0, atRisk: 0, offline: 0 }).title).toBe(
     "Nothing is backed up yet",
   );
 });

@@ -74,6 +74,7 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
         tags: ["nightly"],
         createRepository: true,
         verbose: false,
+        limits: {},
         ...more,
       }),
       async giveRepository(): Promise<void> {

@@ -12,6 +12,7 @@ const backup = (repository: number, schedule: number): JobSpec => ({
   tags: [],
   createRepository: false,
   verbose: false,
+  limits: {},
 });
 const work = (jobId: string, state: QueuedWork["state"], spec: JobSpec | null): QueuedWork => ({ jobId, state, spec });
 

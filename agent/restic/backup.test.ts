@@ -17,6 +17,7 @@ const spec: BackupSpec = {
   tags: [],
   createRepository: false,
   verbose: false,
+  limits: {},
 };
 
 test("nothing an operator types becomes an option", () => {

@@ -74,7 +74,61 @@ const WORDS: Record<FailureCode, FailureWords> = {
   "host.removed": { says: "The host was removed while the job ran.", next: "Add the host again to back it up." },
   "host.no_schedule": {
     says: "The server cannot tell which paths to back up.",
-    next: "Enable exactly one schedule for this host.",
+    next: "Switch on a schedule of this host, or choose which one to run.",
+  },
+  "schedule.not_found": {
+    says: "This schedule does not exist.",
+    next: "It may have been removed. Go back to the host's schedules.",
+  },
+  "schedule.invalid": { says: "The schedule cannot be used as it is.", next: "Open it and correct the marked fields." },
+  "schedule.changed": {
+    says: "Someone else changed this schedule meanwhile.",
+    next: "Reload it and make your change again.",
+  },
+  "schedule.choose": { says: "The host has several schedules.", next: "Say which one to run." },
+  "schedule.limit": {
+    says: "This host has as many schedules as it can have.",
+    next: "Remove one you no longer need, then add this one.",
+  },
+  "forget.nothing": {
+    says: "The rules drop no snapshot, so there is nothing to forget.",
+    next: "Change what the schedule keeps, or leave it as it is.",
+  },
+  "forget.held": {
+    says: "The guard holds this plan: it would drop more than is usual.",
+    next: "An admin can look at the plan and release it.",
+  },
+  "forget.plan_changed": {
+    says: "The plan is no longer the one that was shown.",
+    next: "Look at the new plan, then decide again.",
+  },
+  "forget.refused": {
+    says: "The host refused to forget these snapshots.",
+    next: "Read its reason. No snapshot was removed.",
+  },
+  "hook.not_allowed": {
+    says: "The host does not allow this hook.",
+    next: "Name a script in the host's hooks.d folder, or allow it in the host's policy file.",
+  },
+  "hook.unsafe": {
+    says: "The hook's script is not safe to run.",
+    next: "Let root own it and nobody else write to it, on the host.",
+  },
+  "hook.failed": {
+    says: "The hook failed.",
+    next: "Its output is in the log under Hooks. When the pre hook fails, no backup is made.",
+  },
+  "hook.timeout": {
+    says: "The hook ran longer than it may, so it was ended.",
+    next: "Give it more time in the schedule, or make it faster.",
+  },
+  "policy.forbidden": {
+    says: "The host's own policy does not allow this.",
+    next: "Only root on the host can allow it, with the command above.",
+  },
+  "policy.unreadable": {
+    says: "The agent cannot use its policy file, so it runs nothing.",
+    next: "Correct /etc/restic-manager/policy.yaml on the host, then run it again.",
   },
   "protocol.too_old": { says: "The agent is too old for this server.", next: "Run the install command again." },
   "protocol.too_new": { says: "The agent is newer than this server.", next: "Update the server." },
@@ -104,7 +158,7 @@ const WORDS: Record<FailureCode, FailureWords> = {
   },
   "repository.locked": {
     says: "Another process holds a lock on the repository.",
-    next: "Wait until it ends. If that process no longer runs, run restic unlock on the host.",
+    next: "Wait until it ends. If that process no longer runs, unlock the repository on the host's page.",
   },
   "repository.unreachable": {
     says: "The host cannot reach the repository.",
@@ -122,7 +176,11 @@ const WORDS: Record<FailureCode, FailureWords> = {
   },
   "repository.damaged": {
     says: "The repository is damaged.",
-    next: "Do not prune. Run restic check on the host to see how far it goes.",
+    next: "Do not prune. Keep this repository as it is, and start a new one before you repair it.",
+  },
+  "repository.append_only": {
+    says: "The storage is append-only, so it refused to remove data.",
+    next: "Give the repository an admin credential under Repository; forget and prune use it.",
   },
   "restic.not_found": {
     says: "There is no restic on the host.",

@@ -41,3 +41,28 @@ test("creating the repository is a step of a backup only when it happened", () =
     "list done",
   ]);
 });
+
+test("hooks and the wait for a lock are steps where they came, and a scan that comes twice is one", () => {
+  const waited = [
+    { phase: "prepare", atMs: 0 },
+    { phase: "pre_hook", atMs: 1_000 },
+    { phase: "scan", atMs: 6_000 },
+    { phase: "lock", atMs: 8_000 },
+    { phase: "scan", atMs: 68_000 },
+  ] as const;
+  expect(said({ kind: "backup", state: "running", seen: waited, endMs: 72_000 })).toEqual([
+    "prepare done 1 s",
+    "pre_hook done 5 s",
+    "scan now 4 s so far",
+    "lock done 1 min",
+    "upload todo",
+    "list todo",
+  ]);
+  expect(said({ kind: "backup", state: "failed", seen: waited.slice(0, 2), endMs: 9_000 })).toEqual([
+    "prepare done 1 s",
+    "pre_hook failed failed",
+    "scan skipped skipped",
+    "upload skipped skipped",
+    "list skipped skipped",
+  ]);
+});

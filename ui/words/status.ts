@@ -21,6 +21,7 @@ export const HOST_STATUS: Record<HostStatus, StatusWords> = {
 };
 
 export const JOB_STATE: Record<JobState, StatusWords> = {
+  held: { word: "Held", icon: "paused", tone: "warn" },
   queued: { word: "Queued", icon: "todo", tone: "idle" },
   running: { word: "Running", icon: "run", tone: "run" },
   succeeded: { word: "Succeeded", icon: "ok", tone: "ok" },
@@ -38,6 +39,11 @@ export function jobStatus(job: { state: JobState; warnings: number }): StatusWor
 
 export const JOB_KIND: Record<JobKind, { noun: string; doing: string; verb: string }> = {
   backup: { noun: "Backup", doing: "Backing up", verb: "backup" },
+  check: { noun: "Check", doing: "Checking", verb: "check" },
+  forget: { noun: "Forget", doing: "Forgetting snapshots of", verb: "forget" },
+  prune: { noun: "Prune", doing: "Pruning", verb: "prune" },
+  unlock: { noun: "Unlock", doing: "Unlocking", verb: "unlock" },
+  stats: { noun: "Measure", doing: "Measuring", verb: "measuring" },
   init: { noun: "Create repository", doing: "Creating the repository of", verb: "creation" },
   snapshots: { noun: "List snapshots", doing: "Listing the snapshots of", verb: "listing" },
 };
@@ -45,16 +51,32 @@ export const JOB_KIND: Record<JobKind, { noun: string; doing: string; verb: stri
 /** What stands in place of the percentage while there is none. */
 export const PHASE_DOING: Record<JobPhase, string> = {
   prepare: "Starting",
+  pre_hook: "Running the pre hook",
+  lock: "Waiting for a lock",
   init: "Creating the repository",
   scan: "Counting",
   upload: "Backing up",
+  check: "Checking",
+  forget: "Forgetting",
+  prune: "Pruning",
+  unlock: "Unlocking",
+  measure: "Measuring",
   list: "Listing snapshots",
+  post_hook: "Running the post hook",
 };
 
 export const PHASE: Record<JobPhase, string> = {
   prepare: "Prepare",
+  pre_hook: "Pre hook",
+  lock: "Wait for lock",
   init: "Create repository",
   scan: "Scan",
   upload: "Back up",
+  check: "Check",
+  forget: "Forget",
+  prune: "Prune",
+  unlock: "Unlock",
+  measure: "Measure",
   list: "List snapshots",
+  post_hook: "Post hook",
 };

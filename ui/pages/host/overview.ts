@@ -110,8 +110,8 @@ function BackedUp({ detail }: { detail: HostDetail }) {
             <div class="grow">
               <span class="semi">${literal(schedule.name)}</span> <span class="tag">manual</span>
               <ul class="mono fs12 dim">
-                ${schedule.paths.map((path) => html`<li class="text-literal">${literal(path)}</li>`)}
-                ${schedule.excludes.map((path) => html`<li class="text-literal faint">not ${literal(path)}</li>`)}
+                ${(schedule.kind === "backup" ? schedule.paths : []).map((path) => html`<li class="text-literal">${literal(path)}</li>`)}
+                ${(schedule.kind === "backup" ? schedule.excludes : []).map((path) => html`<li class="text-literal faint">not ${literal(path)}</li>`)}
               </ul>
             </div>
           </li>`,

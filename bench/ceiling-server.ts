@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, randomBytes, verify, type KeyObject } from "node:crypto";
+import { createHash, createPublicKey, randomBytes, randomUUID, verify, type KeyObject } from "node:crypto";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
@@ -7,7 +7,8 @@ import { WebSocketServer, type WebSocket } from "ws";
 /**
  * What the machine can do with nothing of ours in the way: a bare `ws` server doing only the necessary work of one
  * workload. Modes: idle (token look-up, hold), storm (token look-up, Ed25519, one grouped update), group (parse, one
- * row a turn, one commit a turn, one frame to each browser, ack), bare (one frame in, one to each browser).
+ * row a turn, one commit a turn, one frame to each browser, ack), bare (one frame in, one to each browser), click (a row
+ * for the question, a frame to its agent, a row for the answer, a frame to each browser).
  * Arguments: mode, folder, file with hosts as JSON lines {hostId, bearerHash, signKey}.
  */
 const [mode = "", folder = "", hostsFile = ""] = process.argv.slice(2);
@@ -39,8 +40,25 @@ const seen = db.prepare("UPDATE hosts SET seen = ? WHERE bearer_hash = ?");
 const append = db.prepare("INSERT INTO chunks VALUES (?, ?, ?)");
 
 const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false });
-const http = createServer();
 const browsers = new Set<WebSocket>();
+const agents = new Map<string, WebSocket>();
+const http = createServer((request, response) => {
+  let body = "";
+  request.on("data", (part: Buffer) => (body += part.toString()));
+  request.on("end", () => {
+    const { hostId } = JSON.parse(body) as { hostId: string };
+    const jobId = randomUUID();
+    atEndOfTurn(
+      () => append.run(jobId, 1, hostId),
+      () => {
+        agents.get(hostId)?.send(JSON.stringify({ jobId, hostId }));
+        response
+          .writeHead(202, { "content-type": "application/json" })
+          .end(JSON.stringify({ id: jobId, state: "queued" }));
+      },
+    );
+  });
+});
 http.on("upgrade", (request, socket, head) => {
   const accept = (run: (ws: WebSocket) => void) => wss.handleUpgrade(request, socket, head, run);
   if (request.url === "/browser") {
@@ -59,7 +77,7 @@ http.on("upgrade", (request, socket, head) => {
     socket.destroy();
     return;
   }
-  accept((ws) => handlers[mode]!(ws, hash, host.signKey));
+  accept((ws) => handlers[mode]!(ws, hash, host.signKey, host.id));
 });
 
 /** One transaction for all that came in this turn of the event loop, then `after` of each. */
@@ -79,7 +97,7 @@ function ed25519Key(raw: string): KeyObject {
   return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw }, format: "jwk" });
 }
 
-const handlers: Record<string, (ws: WebSocket, hash: string, signKey: string) => void> = {
+const handlers: Record<string, (ws: WebSocket, hash: string, signKey: string, hostId: string) => void> = {
   idle(ws) {
     ws.on("message", () => ws.send("rm-pong"));
   },
@@ -106,6 +124,23 @@ const handlers: Record<string, (ws: WebSocket, hash: string, signKey: string) =>
           const frame = `{"type":"records","first":${message.first},"records":${body}}`;
           for (const browser of browsers) browser.send(frame);
           ws.send(JSON.stringify({ type: "ack", jobId: message.jobId, seq: last }));
+        },
+      );
+    });
+  },
+  click(ws, _, __, hostId) {
+    agents.set(hostId, ws);
+    ws.on("message", (data: Buffer) => {
+      const {
+        jobId,
+        hostId: of,
+        state,
+      } = JSON.parse(data.toString()) as { jobId: string; hostId: string; state: string };
+      atEndOfTurn(
+        () => append.run(jobId, 2, state),
+        () => {
+          const frame = JSON.stringify({ type: "jobChanged", jobId, hostId: of, state });
+          for (const browser of browsers) browser.send(frame);
         },
       );
     });

@@ -16,7 +16,7 @@ export interface CeilingServer {
 
 /** bench/ceiling-server.ts in a process of its own, with the same hosts as the product would have. */
 export async function startCeiling(
-  mode: "idle" | "storm" | "group" | "bare",
+  mode: "idle" | "storm" | "group" | "bare" | "click",
   hosts: readonly SimulatedHost[],
 ): Promise<CeilingServer> {
   const folder = mkdtempSync(join(tmpdir(), "restic-manager-ceiling-"));

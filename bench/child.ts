@@ -11,6 +11,9 @@ export interface Child {
   anonymousKib(): number;
   /** Makes V8 give up what nothing refers to, so that memory held is told from garbage not yet collected. */
   collectGarbage(): Promise<void>;
+  /** Begins to watch the delay of its event loop; `loopP99Ms` ends it (node:perf_hooks). */
+  watchLoop(): Promise<void>;
+  loopP99Ms(): Promise<number>;
   log(): string;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -41,13 +44,19 @@ export async function startChild(args: readonly string[], env: Record<string, st
       return Number(/^Anonymous:\s+(\d+) kB$/m.exec(rollup)![1]);
     },
     async collectGarbage() {
-      const inspector = new WebSocket(/ws:\/\/127\.0\.0\.1:\S+/.exec(log)![0]);
-      await new Promise((resolve) => inspector.once("open", resolve));
-      for (let id = 1; id <= 2; id++) {
-        inspector.send(JSON.stringify({ id, method: "HeapProfiler.collectGarbage" }));
-        await new Promise((resolve) => inspector.once("message", resolve));
-      }
-      inspector.terminate();
+      for (let i = 0; i < 2; i++) await inspect(log, "HeapProfiler.collectGarbage", {});
+    },
+    async watchLoop() {
+      await inspect(log, "Runtime.evaluate", {
+        expression: `globalThis.loop = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 1 });
+          globalThis.loop.enable()`,
+      });
+    },
+    async loopP99Ms() {
+      const answer = (await inspect(log, "Runtime.evaluate", {
+        expression: "globalThis.loop.disable(); globalThis.loop.percentile(99) / 1e6",
+      })) as { result: { value: number } };
+      return answer.result.value;
     },
     log: () => log,
     async stop(signal = "SIGTERM") {
@@ -57,6 +66,18 @@ export async function startChild(args: readonly string[], env: Record<string, st
       await exited;
     },
   };
+}
+
+/** One question to the inspector that Node announced in `log` (Chrome DevTools Protocol). */
+async function inspect(log: string, method: string, params: object): Promise<unknown> {
+  const inspector = new WebSocket(/ws:\/\/127\.0\.0\.1:\S+/.exec(log)![0]);
+  await new Promise((resolve, reject) => inspector.once("open", resolve).once("error", reject));
+  inspector.send(JSON.stringify({ id: 1, method, params }));
+  const answer = await new Promise<string>((resolve) => {
+    inspector.once("message", (data: Buffer) => resolve(data.toString()));
+  });
+  inspector.terminate();
+  return (JSON.parse(answer) as { result: unknown }).result;
 }
 
 /** User and system CPU of one process, its children not counted, in ms (proc_pid_stat(5), fields 14 and 15). */

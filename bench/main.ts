@@ -2,15 +2,29 @@ import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { click } from "./click.ts";
+import { consoleLoad } from "./console.ts";
+import { dashboard } from "./dashboard.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
 import { overhead } from "./overhead.ts";
 import type { Row } from "./row.ts";
 import { rowsWritten } from "./rows-written.ts";
+import { start } from "./start.ts";
 import { storm } from "./storm.ts";
 
 /** `npm run bench [-- --only b,c]`: every workload, product and ceiling in one run; a table and bench/results.json. */
-const workloads = { a: idle, b: ingest, c: storm, e: overhead, j: rowsWritten };
+const workloads = {
+  a: idle,
+  b: ingest,
+  c: storm,
+  d: dashboard,
+  e: overhead,
+  f: click,
+  h: consoleLoad,
+  i: start,
+  j: rowsWritten,
+};
 
 const { values: options } = parseArgs({ options: { only: { type: "string" } } });
 const wanted = options.only?.split(",") ?? Object.keys(workloads);

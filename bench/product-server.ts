@@ -15,13 +15,20 @@ export interface ProductServer {
   child: Child;
   origin: string;
   api: ConsoleApi;
+  databaseFile: string;
   /** The same data, a new process on a new port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** The built self-hosted server with `hosts` in its database, each with one repository, and a signed-in admin. */
-export async function startProductServer(hosts: readonly SimulatedHost[]): Promise<ProductServer> {
+/**
+ * The built self-hosted server with `hosts` in its database, each with one repository, and a signed-in admin. `fill`
+ * writes more rows before it starts.
+ */
+export async function startProductServer(
+  hosts: readonly SimulatedHost[],
+  fill: (db: Database.Database) => void = () => {},
+): Promise<ProductServer> {
   const folder = mkdtempSync(join(tmpdir(), "restic-manager-bench-"));
   const keyFile = join(folder, "secret.key");
   writeFileSync(keyFile, randomBytes(32).toString("base64url"), { mode: 0o600 });
@@ -38,7 +45,8 @@ export async function startProductServer(hosts: readonly SimulatedHost[]): Promi
   const account = { username: "bench", password: "a bench password" };
   await consoleApi(origin).send("POST", "/api/bootstrap", { token, ...account });
   await child.stop();
-  seed(join(folder, "data/main.db"), hosts);
+  const databaseFile = join(folder, "data/main.db");
+  seed(databaseFile, hosts, fill);
   ({ child, origin } = await start());
   const api = consoleApi(origin);
   await api.send("POST", "/api/login", account);
@@ -47,6 +55,7 @@ export async function startProductServer(hosts: readonly SimulatedHost[]): Promi
     child,
     origin,
     api,
+    databaseFile,
     async restart() {
       await server.child.stop("SIGKILL");
       const again = await start();
@@ -61,7 +70,7 @@ export async function startProductServer(hosts: readonly SimulatedHost[]): Promi
   return server;
 }
 
-function seed(file: string, hosts: readonly SimulatedHost[]): void {
+function seed(file: string, hosts: readonly SimulatedHost[], fill: (db: Database.Database) => void): void {
   const db = new Database(file);
   const host = db.prepare(
     `INSERT INTO hosts (id, name, hostname, os, arch, agent_version, restic_version, sign_key, seal_key, bearer_hash, created_at)
@@ -76,5 +85,6 @@ function seed(file: string, hosts: readonly SimulatedHost[]): void {
       repository.run(h.hostId, h.hostId);
     }
   })();
+  fill(db);
   db.close();
 }

@@ -1,6 +1,7 @@
 import { fail, ok, type Failure, type FailureCode, type Result } from "../../protocol/failure.ts";
 import { OPEN_ENV } from "../../protocol/repository.ts";
-import type { JobPhase, JobRecord, Progress } from "../../protocol/wire.ts";
+import type { HostPolicy } from "../../protocol/schedule.ts";
+import type { JobPhase, JobRecord, Progress, WireRepository } from "../../protocol/wire.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runRestic, type ResticExit, type ResticListener } from "../restic/child.ts";
 import { clipLine, clipText } from "../restic/clean-text.ts";
@@ -32,6 +33,8 @@ export interface JobHost {
   runDirectory: string;
   /** Secrets of the agent itself. */
   ownSecrets: readonly string[];
+  /** What this host allows, read afresh; fails with policy.unreadable. */
+  policy(): Result<HostPolicy>;
   nowMs(): number;
 }
 
@@ -39,6 +42,8 @@ export interface JobHost {
 export interface SessionJob {
   jobId: string;
   repositoryId: string;
+  /** A credential for this job alone, sealed to the host with lentContext. */
+  lent?: WireRepository | undefined;
   record(record: JobRecord): void;
   progress(progress: Progress): void;
   keepChild(child: JournalEntry["child"]): void;

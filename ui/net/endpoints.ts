@@ -8,23 +8,33 @@ import type {
   EnrollmentTokenResource,
   FleetSummary,
   grantAnswer,
+  HooksResource,
   HostDetail,
+  HostHooksResource,
   HostResource,
   JobResource,
   loginBody,
   MeResource,
   Page,
   patchHostBody,
+  previewBody,
   putCredentialsBody,
+  putHooksBody,
+  putHostHooksBody,
   RepositoryResource,
+  runScheduleBody,
+  ScheduleResource,
   SnapshotResource,
   StatusResource,
 } from "../../protocol/api.ts";
+import type { RetentionPlan, scheduleEditShape, scheduleShape } from "../../protocol/schedule.ts";
 import { call, withQuery } from "./api.ts";
 
 type Body<S extends v.GenericSchema> = v.InferInput<S>;
 type Query = Readonly<Record<string, string | undefined>>;
 const id = encodeURIComponent;
+
+const schedule = (hostId: string, scheduleId: string) => `/api/hosts/${id(hostId)}/schedules/${id(scheduleId)}`;
 
 export type CreatedEnrollment = v.InferOutput<typeof createdEnrollmentSchema>;
 
@@ -48,6 +58,24 @@ export const api = {
     call<RepositoryResource>("PUT", `/api/hosts/${id(hostId)}/repo-credentials`, body),
   snapshots: (hostId: string, query: Query) =>
     call<Page<SnapshotResource>>("GET", withQuery(`/api/hosts/${id(hostId)}/snapshots`, query)),
+
+  createSchedule: (hostId: string, body: Body<typeof scheduleShape>) =>
+    call<ScheduleResource>("POST", `/api/hosts/${id(hostId)}/schedules`, body),
+  putSchedule: (hostId: string, scheduleId: string, body: Body<typeof scheduleEditShape>) =>
+    call<ScheduleResource>("PUT", schedule(hostId, scheduleId), body),
+  deleteSchedule: (hostId: string, scheduleId: string, version: number) =>
+    call<undefined>("DELETE", withQuery(schedule(hostId, scheduleId), { version: String(version) })),
+  runSchedule: (hostId: string, scheduleId: string, body: Body<typeof runScheduleBody>) =>
+    call<JobResource>("POST", `${schedule(hostId, scheduleId)}/run`, body),
+  previewRetention: (hostId: string, scheduleId: string, body: Body<typeof previewBody>) =>
+    call<RetentionPlan>("POST", `${schedule(hostId, scheduleId)}/retention-preview`, body),
+  scheduleHooks: (hostId: string, scheduleId: string) =>
+    call<HooksResource>("GET", `${schedule(hostId, scheduleId)}/hooks`),
+  putScheduleHooks: (hostId: string, scheduleId: string, body: Body<typeof putHooksBody>) =>
+    call<HooksResource>("PUT", `${schedule(hostId, scheduleId)}/hooks`, body),
+  hostHooks: (hostId: string) => call<HostHooksResource>("GET", `/api/hosts/${id(hostId)}/hooks`),
+  putHostHooks: (hostId: string, body: Body<typeof putHostHooksBody>) =>
+    call<HostHooksResource>("PUT", `/api/hosts/${id(hostId)}/hooks`, body),
 
   createEnrollment: (body: Body<typeof createEnrollmentBody>) =>
     call<CreatedEnrollment>("POST", "/api/enrollment-tokens", body),

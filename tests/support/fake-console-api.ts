@@ -7,12 +7,14 @@ import type {
   AuditResource,
   EnrollmentTokenResource,
   FleetSummary,
+  HostDay,
   HostDetail,
   HostResource,
   JobResource,
   Role,
   SnapshotResource,
 } from "../../protocol/api.ts";
+import type { RetentionPlan } from "../../protocol/schedule.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import { BROWSER_SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { BrowserMessage, FleetMessage, JobStreamMessage } from "../../protocol/stream.ts";
@@ -49,6 +51,10 @@ export interface World {
   snapshots: SnapshotResource[];
   audit: AuditResource[];
   enrollments: EnrollmentTokenResource[];
+  /** The history of every host. */
+  days: HostDay[];
+  /** What any rules would do. */
+  plan: RetentionPlan | null;
   /** Answers instead of the world's own, by `METHOD /path`. */
   answers: Map<string, { status: number; body: unknown }>;
 }
@@ -64,6 +70,8 @@ export const emptyWorld = (): World => ({
   snapshots: [],
   audit: [],
   enrollments: [],
+  days: [],
+  plan: null,
   answers: new Map(),
 });
 
@@ -160,6 +168,7 @@ function resource(world: World, method: string, url: URL): { status: number; bod
     world.role ??= "admin";
     return ok(me());
   }
+  if (name === "hosts" && url.pathname.endsWith("/retention-preview")) return found(world.plan ?? undefined);
   if (world.role === null) return problem(401, { code: "auth.required", message: "Sign in first." });
   switch (`${name}${id === undefined ? "" : "/:id"}${part === undefined ? "" : `/${part}`}`) {
     case "me":
@@ -183,16 +192,19 @@ function resource(world: World, method: string, url: URL): { status: number; bod
       return found(world.details.get(id!));
     case "hosts/:id/snapshots":
       return ok({ items: world.snapshots });
+    case "hosts/:id/days":
+      return ok({ items: world.days });
     case "hosts/:id/jobs":
       return ok(world.jobs[0]);
     case "jobs": {
-      const { state, hostId } = Object.fromEntries(url.searchParams) as { state?: string; hostId?: string };
-      return ok({
-        items: world.jobs.filter((job) => (!state || job.state === state) && (!hostId || job.hostId === hostId)),
-      });
+      const asked = Object.fromEntries(url.searchParams) as { state?: string; kind?: string; hostId?: string };
+      const fits = (job: JobResource) =>
+        (["state", "kind", "hostId"] as const).every((name) => !asked[name] || job[name] === asked[name]);
+      return ok({ items: world.jobs.filter(fits) });
     }
     case "jobs/:id":
       return found(world.jobs.find((job) => job.id === id));
+    case "jobs/:id/release":
     case "jobs/:id/cancel":
       return ok(undefined);
     case "enrollment-tokens":

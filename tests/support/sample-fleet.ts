@@ -1,5 +1,6 @@
 import type {
   AuditResource,
+  HostDay,
   HostDetail,
   HostResource,
   HostStatus,
@@ -7,7 +8,8 @@ import type {
   SnapshotResource,
 } from "../../protocol/api.ts";
 import type { Failure } from "../../protocol/failure.ts";
-import type { JobRecord } from "../../protocol/wire.ts";
+import type { HostPolicy, RetentionPlan } from "../../protocol/schedule.ts";
+import type { JobRecord, JobResult } from "../../protocol/wire.ts";
 import { emptyWorld, type World } from "./fake-console-api.ts";
 
 /** A small believable fleet for the console's pages. Times are relative to `nowMs`. */
@@ -27,25 +29,27 @@ type Row = readonly [
   tookMs: number,
   addedBytes: number,
   snapshots: number,
+  /** Its last 30 days, as HostResource has them; 30 good ones when left out. */
+  days?: string,
 ];
 
 const ROWS: readonly Row[] = [
-  ["web-eu-2", "failing", ["prod", "web"], 26 * HOUR, 12_000, 0, 168],
-  ["win-acct-3", "late", ["office", "finance"], 9 * DAY, 5 * MIN, 0.4 * GIB, 41],
-  ["mail-01", "warnings", ["prod"], 5 * HOUR, 390_000, 2.3 * GIB, 118],
-  ["office-pi", "offline", ["office"], 11 * HOUR, 48_000, 12 * 2 ** 20, 57],
-  ["laptop-maja", "new", ["office"], null, 0, 0, 0],
+  ["web-eu-2", "failing", ["prod", "web"], 26 * HOUR, 12_000, 0, 168, "sssssssssswssssssswsssssssssff"],
+  ["win-acct-3", "late", ["office", "finance"], 9 * DAY, 5 * MIN, 0.4 * GIB, 41, "ssssssmmsssssssssssswsssmmmmmm"],
+  ["mail-01", "warnings", ["prod"], 5 * HOUR, 390_000, 2.3 * GIB, 118, "sssssssssssssssssssssssssssssw"],
+  ["office-pi", "offline", ["office"], 11 * HOUR, 48_000, 12 * 2 ** 20, 57, "sssssssssssssmmssssmmsssssssss"],
+  ["laptop-maja", "new", ["office"], null, 0, 0, 0, "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"],
   ["nas-01", "protected", ["storage", "prod"], 24 * HOUR, 31 * MIN, 9.6 * GIB, 148],
   ["nas-02", "protected", ["storage"], 3 * HOUR, 22 * MIN, 4.1 * GIB, 146],
   ["db-01", "protected", ["prod", "db"], 42 * MIN, 128_000, 1.2 * GIB, 312],
   ["db-02", "protected", ["prod", "db"], 41 * MIN, 117_000, 1.1 * GIB, 309],
   ["web-eu-1", "protected", ["prod", "web"], 42 * MIN, 38_000, 86 * 2 ** 20, 170],
   ["git-01", "protected", ["prod", "dev"], 42 * MIN, 25_000, 140 * 2 ** 20, 171],
-  ["pve-1", "protected", ["lab"], 10 * HOUR, 41 * MIN, 18.8 * GIB, 21],
+  ["pve-1", "protected", ["lab"], 10 * HOUR, 41 * MIN, 18.8 * GIB, 21, "nnnnnnnnnsssssssssssssssswssss"],
 ];
 
 export function sampleHost(n: number, row: Row, nowMs: number): HostResource {
-  const [name, status, tags, ago, tookMs, addedBytes, snapshotCount] = row;
+  const [name, status, tags, ago, tookMs, addedBytes, snapshotCount, days = "s".repeat(30)] = row;
   const outcome = status === "failing" ? "failed" : status === "warnings" ? "warnings" : "succeeded";
   return {
     id: id(n),
@@ -63,11 +67,14 @@ export function sampleHost(n: number, row: Row, nowMs: number): HostResource {
     createdAtMs: nowMs - 200 * DAY,
     snapshotCount,
     checkFailed: false,
-    days:
+    days,
+    weeklySizes:
       ago === null
-        ? "n".repeat(30)
-        : `${"s".repeat(29)}${status === "failing" ? "f" : status === "warnings" ? "w" : "s"}`,
-    weeklySizes: ago === null ? [] : Array.from({ length: 12 }, (_, week) => (14 + n * 30 + week) * GIB),
+        ? []
+        : Array.from(
+            { length: 12 },
+            (_, week) => (20 + n * 37 - (11 - week) * ((n % 4) + 0.5) - ((week * n) % 3)) * GIB,
+          ),
     ...(ago === null
       ? {}
       : {
@@ -77,6 +84,7 @@ export function sampleHost(n: number, row: Row, nowMs: number): HostResource {
           lastBackupAddedBytes: addedBytes,
           lastGoodBackupAtMs: nowMs - (status === "failing" ? ago + 24 * HOUR : ago),
           sizeBytes: (20 + n * 37) * GIB,
+          nextDueAtMs: nowMs - (ago % DAY) + (status === "late" ? -8 * DAY : DAY) + (n % 5) * HOUR,
         }),
   };
 }
@@ -93,36 +101,125 @@ export function detailOf(host: HostResource, nowMs: number): HostDetail {
         envKeys: ["RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"],
         credentialVersion: 1,
         updatedAtMs: nowMs - 12 * DAY,
+        admin: {
+          address: `rest:https://vault.example.net:8001/${host.name}`,
+          envKeys: ["RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"],
+          updatedAtMs: nowMs - 12 * DAY,
+        },
+        measuredAtMs: nowMs - 2 * HOUR,
+        storedBytes: 4.82 * 2 ** 40,
+        uncompressedBytes: 6.9 * 2 ** 40,
+        restoreBytes: 13.9 * 2 ** 40,
+        snapshots: host.snapshotCount,
+        locks: [],
+        locksAtMs: nowMs - 2 * HOUR,
+        appendOnly: true,
+        lastCheck: { jobId: id(1006), atMs: nowMs - 2 * DAY, ok: true, read: "5 %" },
+        lastPrune: { jobId: id(1007), atMs: nowMs - 5 * DAY, freedBytes: 112 * GIB },
       },
     ],
     schedules: [
       {
-        id: id(800),
-        name: "manual",
-        repositoryId: id(900),
+        ...scheduleBase(800, "nightly", nowMs),
         kind: "backup",
-        manual: true,
-        enabled: true,
+        cron: "30 13 * * *",
+        timeZone: "Europe/Berlin",
         paths: ["/srv", "/etc", "/home"],
         excludes: ["*.tmp"],
         tags: [],
-        spreadMinutes: 0,
-        catchUp: "once",
-        limits: {},
+        retention: { keep: { daily: 7, weekly: 5, monthly: 12 }, when: "after_backup" },
+        nextRunAtMs: nowMs + 5 * HOUR,
+        lastRun: { jobId: id(1001), atMs: nowMs - 5 * HOUR, outcome: "succeeded" },
+      },
+      {
+        ...scheduleBase(801, "weekly-check", nowMs),
+        kind: "check",
+        cron: "0 6 * * 6",
+        timeZone: "Europe/Berlin",
+        readData: { mode: "percent", percent: 5 },
+        nextRunAtMs: nowMs + 5 * DAY,
+      },
+      {
+        ...scheduleBase(802, "before-upgrade", nowMs),
+        kind: "backup",
+        manual: true,
+        paths: ["/etc"],
+        excludes: [],
+        tags: [],
         retention: null,
-        version: 1,
-        createdAtMs: nowMs - 12 * DAY,
-        updatedAtMs: nowMs - 12 * DAY,
-        late: false,
-        hasHooks: false,
       },
     ],
-    scheduleVersion: 1,
-    appliedScheduleVersion: 1,
+    scheduleVersion: 7,
+    appliedScheduleVersion: 7,
     configVersion: 1,
     appliedConfigVersion: 1,
     refusedRepositories: [],
+    policy: samplePolicy,
     hasHooks: false,
+  };
+}
+
+const scheduleBase = (n: number, name: string, nowMs: number) => ({
+  id: id(n),
+  name,
+  repositoryId: id(900),
+  enabled: true,
+  manual: false,
+  spreadMinutes: 0,
+  catchUp: "once" as const,
+  limits: {},
+  version: 3,
+  createdAtMs: nowMs - 90 * DAY,
+  updatedAtMs: nowMs - 12 * DAY,
+  late: false,
+  hasHooks: false,
+});
+
+export const samplePolicy: HostPolicy = {
+  allowHooks: "named",
+  hooks: ["dump-database", "stop-app"],
+  allowPaths: null,
+  denyPaths: [],
+  allowRestore: "staging",
+  restoreRoots: [],
+  allowPrune: true,
+  keepAtLeast: 3,
+  maxShare: 0.5,
+  allowRepositories: "first",
+};
+
+/** A year of sizes that grow, with a drop at each prune. */
+export function sampleDays(nowMs: number): HostDay[] {
+  const today = Math.floor(nowMs / DAY) * DAY;
+  return Array.from({ length: 365 }, (_, i): HostDay => {
+    const prunes = Math.floor((i + 20) / 60);
+    return {
+      dayMs: today - (364 - i) * DAY,
+      outcome: i % 41 === 40 ? "warnings" : "succeeded",
+      durationMs: (25 + (i % 9)) * MIN,
+      addedBytes: (4 + (i % 7)) * GIB,
+      sizeBytes: (3.2 + i * 0.002) * 2 ** 40,
+      storedBytes: (3.4 + i * 0.0052 - prunes * 0.11) * 2 ** 40,
+    };
+  });
+}
+
+/** What the nightly rules would do now: two of fifteen go. */
+export function samplePlan(nowMs: number): RetentionPlan {
+  const snapshot = (n: number) => ({
+    id: n.toString(16).padStart(2, "0").repeat(32),
+    timeMs: nowMs - n * DAY,
+    odd: false,
+  });
+  return {
+    fingerprint: "plan-of-two",
+    kept: Array.from({ length: 13 }, (_, n) => ({
+      ...snapshot(n + 1),
+      reasons: [n < 7 ? "daily snapshot" : "weekly snapshot"],
+    })),
+    removed: [snapshot(20), snapshot(21)],
+    held: [],
+    listedAtMs: nowMs - 5 * HOUR,
   };
 }
 
@@ -148,7 +245,7 @@ export function sampleJob(n: number, host: HostResource, job: Partial<JobResourc
     state: "succeeded",
     source: "asked",
     scheduleId: id(800),
-    scheduleName: "manual",
+    scheduleName: "nightly",
     askedBy: "maja",
     createdAtMs,
     startedAtMs: createdAtMs + 1000,
@@ -167,6 +264,29 @@ export function openJob(n: number, host: HostResource, job: Partial<JobResource>
   return open;
 }
 
+function withResult(
+  n: number,
+  host: HostResource,
+  job: Partial<JobResource>,
+  nowMs: number,
+  result: JobResult,
+): JobResource {
+  const { summary: _summary, askedBy, ...done } = sampleJob(n, host, job, nowMs);
+  return { ...done, result, ...(job.source === "schedule" || askedBy === undefined ? {} : { askedBy }) };
+}
+
+/** A forget of `host` that the guard stopped. */
+export function sampleHeld(n: number, host: HostResource, nowMs: number): JobResource {
+  const { startedAtMs: _started, askedBy: _asked, ...job } = openJob(n, host, {}, nowMs);
+  return {
+    ...job,
+    kind: "forget",
+    state: "held",
+    source: "schedule",
+    held: { fingerprint: "plan-of-two", reasons: ["too_many"], removed: 2, kept: 13 },
+  };
+}
+
 export function sampleSnapshot(n: number, host: HostResource, nowMs: number): SnapshotResource {
   return {
     id: `${(0xa41f09c2 - n * 77_777_777).toString(16)}${"0".repeat(56)}`.slice(0, 64),
@@ -177,6 +297,7 @@ export function sampleSnapshot(n: number, host: HostResource, nowMs: number): Sn
     hostname: host.name,
     paths: ["/srv", "/etc", "/home"],
     tags: [`rm:schedule:${id(800)}`],
+    scheduleId: id(800),
     summary: { ...summary, addedBytes: (9.6 - n) * GIB },
   };
 }
@@ -191,6 +312,8 @@ export function sampleWorld(nowMs: number): World {
   const hosts = ROWS.map((row, i) => sampleHost(i + 1, row, nowMs));
   const nas = hosts.find((host) => host.name === "nas-01")!;
   const web = hosts.find((host) => host.name === "web-eu-2")!;
+  const mail = hosts.find((host) => host.name === "mail-01")!;
+  web.latestJob = { id: id(1003), kind: "backup", state: "failed", createdAtMs: nowMs - 15 * HOUR };
   const jobs = [
     openJob(0, nas, { state: "running", createdAtMs: nowMs - 12 * MIN }, nowMs),
     sampleJob(1, nas, {}, nowMs),
@@ -218,6 +341,14 @@ export function sampleWorld(nowMs: number): World {
       finishedAtMs: nowMs - 20 * HOUR + MIN,
     },
     openJob(5, nas, { kind: "snapshots", state: "unknown" }, nowMs),
+    withResult(6, nas, { kind: "check", scheduleName: "weekly-check", source: "schedule" }, nowMs, {
+      kind: "check",
+      errors: 0,
+      read: "5 %",
+    }),
+    withResult(7, nas, { kind: "prune" }, nowMs, { kind: "prune", freedBytes: 112 * GIB }),
+    withResult(8, nas, { kind: "forget", source: "schedule" }, nowMs, { kind: "forget", removed: 2, kept: 13 }),
+    sampleHeld(9, mail, nowMs),
   ];
   const count = (...words: HostStatus[]) => hosts.filter((host) => words.includes(host.status)).length;
   return {
@@ -232,14 +363,16 @@ export function sampleWorld(nowMs: number): World {
       atRisk: count("failing", "late", "warnings"),
       offline: count("offline"),
       new: count("new"),
-      storedBytes: 3.1 * 2 ** 40,
-      restoreBytes: 9.4 * 2 ** 40,
+      storedBytes: 15.1 * 2 ** 40,
+      restoreBytes: 54.2 * 2 ** 40,
       hours: Array.from({ length: 24 }, (_, i) => ({
         hourMs: nowMs - (24 - i) * HOUR,
         succeeded: [3, 4, 14, 7, 11, 7, 4, 3, 4, 3, 0, 4, 3, 5, 4, 3, 4, 3, 4, 3, 3, 6, 2, 6][i]!,
         failed: i >= 20 && i < 23 ? 1 : 0,
       })),
     },
+    days: sampleDays(nowMs),
+    plan: samplePlan(nowMs),
     enrollments: [
       {
         id: id(700),

@@ -8,6 +8,8 @@ import { Segments, type Batch, type ReadLimit } from "./segments.ts";
 
 /** Lines kept in memory while the disk cannot be written; facts are always kept. */
 const MEMORY_LINE_BYTES = 4 * 1024 * 1024;
+/** Of many records added together, those kept with one fsync. */
+const MANY_BYTES = 512 * 1024;
 
 export interface SpoolOptions {
   directory: string;
@@ -89,16 +91,16 @@ export class JobSpool {
 
   /** Adds a record. Facts are kept at once, lines with the next batch, at the latest after 100 ms. */
   add(record: JobRecord): void {
-    if (this.#ended) throw new Error("a record after the verdict");
-    if (record.type === "logged" && !this.#takesLines()) {
-      this.#dropped.lines += 1;
-      this.#flushSoon();
-      return;
+    this.addAll([record]);
+  }
+
+  /** Adds records in their order, as `add` does; the facts among them share their fsyncs. */
+  addAll(records: readonly JobRecord[]): void {
+    for (const record of records) {
+      this.#queue(record);
+      if (this.#pendingBytes >= MANY_BYTES) this.flush();
     }
-    if (this.#dropped.lines > 0 && (record.type === "logged" || record.type === "finished")) this.#addDroppedMark();
-    this.#push(record);
-    if (record.type === "finished") this.#ended = true;
-    if (isFact(record) || this.#pendingBytes >= BATCH_BYTES) this.flush();
+    if (records.some(isFact) || this.#pendingBytes >= BATCH_BYTES) this.flush();
     else this.#flushSoon();
   }
 
@@ -149,6 +151,17 @@ export class JobSpool {
 
   #takesLines(): boolean {
     return this.#options.budget.takesLines && this.#memory.bytes < MEMORY_LINE_BYTES;
+  }
+
+  #queue(record: JobRecord): void {
+    if (this.#ended) throw new Error("a record after the verdict");
+    if (record.type === "logged" && !this.#takesLines()) {
+      this.#dropped.lines += 1;
+      return;
+    }
+    if (this.#dropped.lines > 0 && (record.type === "logged" || record.type === "finished")) this.#addDroppedMark();
+    this.#push(record);
+    if (record.type === "finished") this.#ended = true;
   }
 
   #push(record: JobRecord): void {

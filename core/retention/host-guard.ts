@@ -18,9 +18,9 @@ export function hostForgetRefusal(
     settings.push(`keep_at_least ${left}`);
   }
   if (removed / before > policy.maxShare) {
-    const allowedPercent = Math.floor(policy.maxShare * 100);
-    complaints.push(`take ${percentUp(removed / before)} % at once, and at most ${allowedPercent} % may go`);
-    settings.push(`max_share ${percentUp(removed / before) / 100}`);
+    const percent = Math.ceil((removed * 100) / before);
+    complaints.push(`take ${percent} % at once, and at most ${Math.round(policy.maxShare * 1000) / 10} % may go`);
+    settings.push(`max_share ${percent / 100}`);
   }
   if (complaints.length === 0) return null;
   const what = removed === 1 ? "1 snapshot" : `${removed} snapshots`;
@@ -29,9 +29,4 @@ export function hostForgetRefusal(
     `This host's policy forbids removing ${what} of ${before}: it would ${complaints.join("; it would ")}. ` +
     `To allow it, run on the host: ${commands.join(" && ")}`
   );
-}
-
-/** A share as whole percent, rounded up: a limit set to it lets the share pass. */
-function percentUp(share: number): number {
-  return Math.ceil(share * 100);
 }

@@ -80,6 +80,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       ownEnv: world.env,
       cacheDirectory: statePath(directories, "cache"),
       runDirectory,
+      rotationFile: statePath(directories, "checks.json"),
       ownSecrets: [config.bearer, config.signKey, config.sealKey, config.vaultKey],
       nowMs,
     },

@@ -134,6 +134,7 @@ export class Jobs {
       jobId: job.entry.jobId,
       repositoryId: spec.repositoryId,
       record: (record) => job.spool.add(record),
+      recordAll: (records) => job.spool.addAll(records),
       progress: (progress) => this.#onProgress(job.entry.jobId, progress),
       keepChild: (child) => this.#journal.update(job, { child }),
       stop,

@@ -35,6 +35,11 @@ export interface JobHost {
   ownSecrets: readonly string[];
   /** What this host allows, read afresh; fails with policy.unreadable. */
   policy(): Result<HostPolicy>;
+  /** Keeps which part of each repository's data the last check read. */
+  rotationFile: string;
+  /** How long a job waits for a lock that another live restic holds, and how often it looks. */
+  lockWaitMs?: number;
+  lockPollMs?: number;
   nowMs(): number;
 }
 
@@ -45,6 +50,8 @@ export interface SessionJob {
   /** A credential for this job alone, sealed to the host with lentContext. */
   lent?: WireRepository | undefined;
   record(record: JobRecord): void;
+  /** Many records at once: they are kept together. */
+  recordAll(records: readonly JobRecord[]): void;
   progress(progress: Progress): void;
   keepChild(child: JournalEntry["child"]): void;
   stop: AbortSignal;

@@ -13,7 +13,7 @@ const db = databaseOn(openSqlite(file));
 const app = new Hono();
 app.get("/api/hosts", async (c) => {
   const limit = Number(c.req.query("limit") ?? "50");
-  const rows = await listHostRows(db, {}, null, limit + 1);
+  const rows = await listHostRows(db, {}, null, limit + 1, Date.now());
   const items = rows.slice(0, limit).map(hostResource);
   return c.json({ items, next: rows.length > limit ? items.at(-1)!.id : undefined });
 });

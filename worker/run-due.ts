@@ -34,7 +34,7 @@ async function showLateHosts(runtime: Runtime, nowMs: number): Promise<void> {
   for (;;) {
     const ids = await refreshStaleSeverities(runtime.db, nowMs, HOSTS_AT_ONCE);
     if (ids.length === 0) return;
-    const late = await loadHosts(runtime.db, ids);
+    const late = await loadHosts(runtime.db, ids, nowMs);
     await announce(
       runtime,
       late.map((host) => ({ type: "hostChanged", host })),
@@ -60,7 +60,7 @@ async function offer(runtime: Runtime, job: UnansweredJob, nowMs: number): Promi
     if (taken.ok) return;
     const verdict = decideRefused(job, taken.failure, nowMs);
     if (verdict === "offer-again" || !(await recordJobNotTaken(runtime.db, jobId, verdict, nowMs))) return;
-    const host = await loadHost(runtime.db, hostId);
+    const host = await loadHost(runtime.db, hostId, nowMs);
     await announce(runtime, [
       ...(host ? [{ type: "hostChanged" as const, host }] : []),
       { type: "jobChanged", hostId, jobId, kind: job.spec.kind, state: "failed" },

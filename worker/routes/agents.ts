@@ -72,7 +72,7 @@ export const agentRoutes = [
         body,
       };
       if (!(await recordEnrolled(db, token, host, audit, { nowMs, random }))) return invalidToken();
-      const joined = await loadHost(db, hostId);
+      const joined = await loadHost(db, hostId, nowMs);
       if (joined) {
         await announce(runtime, [
           { type: "hostChanged", host: joined },

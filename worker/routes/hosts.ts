@@ -50,7 +50,7 @@ export const hostRoutes = [
     async handler({ runtime, query }) {
       const after = readAfter(query.after, ["integer", "text", "text"]);
       if (!after.ok) return after;
-      const rows = await listHostRows(runtime.db, query, after.value, query.limit + 1);
+      const rows = await listHostRows(runtime.db, query, after.value, query.limit + 1, runtime.now());
       return ok(pageOfRows(rows, query.limit, hostResource, (row) => [row.severity, row.name, row.id]));
     },
   }),
@@ -62,7 +62,7 @@ export const hostRoutes = [
     response: hostDetailSchema,
     async handler({ runtime, params }) {
       const [host, versions, repositories, schedules] = await Promise.all([
-        loadHost(runtime.db, params.id),
+        loadHost(runtime.db, params.id, runtime.now()),
         loadHostVersions(runtime.db, params.id),
         listRepositoryRows(runtime.db, params.id),
         listSchedules(runtime.db, params.id, runtime.now()),
@@ -101,7 +101,7 @@ export const hostRoutes = [
     response: hostSchema,
     async handler({ runtime, peer, params, body }, principal) {
       const { db, random } = runtime;
-      const before = await loadHost(db, params.id);
+      const before = await loadHost(db, params.id, runtime.now());
       if (!before) return noHost();
       const audit = {
         ...actorOf(principal, peer),
@@ -112,7 +112,7 @@ export const hostRoutes = [
         detail: { before: { name: before.name, tags: before.tags }, after: body },
       };
       const changed = await recordHostEdited(db, params.id, body, audit, { nowMs: runtime.now(), random });
-      const host = await loadHost(db, params.id);
+      const host = await loadHost(db, params.id, runtime.now());
       if (!host) return noHost();
       if (changed) await announce(runtime, [{ type: "hostChanged", host }]);
       return ok(host);
@@ -127,7 +127,7 @@ export const hostRoutes = [
     status: 204,
     async handler({ runtime, peer, params, body }, principal) {
       const { db, random } = runtime;
-      const host = await loadHost(db, params.id);
+      const host = await loadHost(db, params.id, runtime.now());
       if (!host) return noHost();
       if (body.confirmName !== host.name) {
         return fail("request.invalid", "confirmName: type the host's name exactly as it is shown to remove it.");

@@ -62,7 +62,7 @@ async function specOf(
 }
 
 async function announceJob(runtime: Runtime, hostId: string, jobId: string): Promise<void> {
-  const [host, job] = await Promise.all([loadHost(runtime.db, hostId), loadJob(runtime.db, jobId)]);
+  const [host, job] = await Promise.all([loadHost(runtime.db, hostId, runtime.now()), loadJob(runtime.db, jobId)]);
   if (!host || !job) return;
   const { kind, state } = job;
   await announce(runtime, [
@@ -82,7 +82,7 @@ export const jobRoutes = [
     status: 202,
     async handler({ runtime, peer, params, body }, principal) {
       const { db, random } = runtime;
-      const host = await loadHost(db, params.id);
+      const host = await loadHost(db, params.id, runtime.now());
       if (!host) return noHost();
       if (host.locked) {
         return fail(

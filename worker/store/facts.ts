@@ -68,7 +68,7 @@ export async function recordFacts(
       at += own.length;
     }
   }
-  const host = changed ? await loadHost(db, hostId) : null;
+  const host = changed ? await loadHost(db, hostId, clock.nowMs) : null;
   return host ? [{ type: "hostChanged", host }, ...messages.values()] : [];
 }
 
@@ -230,7 +230,7 @@ function snapshotsWrite(db: Database, hostId: string, repositoryId: string, run:
     .select(
       sql`SELECT r.id, ${field("timeMs")}, ${field("id")}, CASE WHEN h.hostname = ${field("hostname")} THEN h.id END,
         ${field("hostname")}, ${field("username")}, ${field("paths")}, ${field("tags")}, ${field("parent")},
-        ${field("summary")}, ${field("atMs")}
+        ${field("summary")}, ${field("atMs")}, 0
       FROM json_each(${JSON.stringify(rows)}) AS new
         JOIN repositories r ON r.id = ${repositoryId} AND r.host_id = ${hostId}
         JOIN hosts h ON h.id = r.host_id

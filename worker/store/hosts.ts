@@ -1,11 +1,12 @@
 import { and, eq, sql, type SQL } from "drizzle-orm";
+import { dayLetters, dayOf, SHOWN_DAYS, SHOWN_WEEKS, weeklySizes, type KnownDay } from "../../core/hosts/days.ts";
 import { SEVERITY, STATUS_OF_SEVERITY } from "../../core/hosts/status.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type { HostResource, HostStatus } from "../../protocol/api.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
 import { builtOnce } from "./built-once.ts";
-import { hostCounts, hosts } from "./schema.ts";
+import { hostCounts, hostDays, hosts } from "./schema.ts";
 
 const latestJob = sql<
   string | null
@@ -37,12 +38,52 @@ function selectHosts(db: Database) {
       sizeBytes: hosts.sizeBytes,
       nextDueAt: hosts.nextDueAt,
       checkFailed: hosts.checkFailed,
+      dayOutcome: hosts.dayOutcome,
+      plannedSince: hosts.plannedSince,
       snapshotCount: hosts.snapshotCount,
       latestJob,
     })
     .from(hosts);
 }
-export type HostRow = Awaited<ReturnType<typeof selectHosts>>[number];
+/** A host with what is known of its last weeks, the day of its last backup included. */
+export type HostRow = Awaited<ReturnType<typeof selectHosts>>[number] & { known: KnownDay[]; today: number };
+
+/** Adds the history to a page of hosts: one query, a range of the primary key for each. */
+async function withHistory(
+  db: Database,
+  rows: Awaited<ReturnType<typeof selectHosts>>,
+  nowMs: number,
+): Promise<HostRow[]> {
+  if (rows.length === 0) return [];
+  const today = dayOf(nowMs);
+  const ids = JSON.stringify(rows.map((row) => row.id));
+  const histories = await db
+    .select({
+      hostId: hostDays.hostId,
+      days: sql<string>`json_group_array(json_array(day, outcome, size_bytes))`,
+    })
+    .from(hostDays)
+    .where(
+      sql`host_id IN (SELECT value FROM json_each(${ids})) AND day > ${today - Math.max(SHOWN_DAYS, SHOWN_WEEKS * 7)}`,
+    )
+    .groupBy(hostDays.hostId);
+  const known = new Map(
+    histories.map(({ hostId, days }) => [
+      hostId,
+      (JSON.parse(days) as [number, number, number | null][]).map(([day, outcome, sizeBytes]) => ({
+        day,
+        outcome,
+        sizeBytes,
+      })),
+    ]),
+  );
+  return rows.map((row) => {
+    const days = known.get(row.id) ?? [];
+    if (row.lastBackupAt !== null)
+      days.push({ day: dayOf(row.lastBackupAt), outcome: row.dayOutcome, sizeBytes: row.sizeBytes });
+    return { ...row, known: days, today };
+  });
+}
 
 export function hostResource(row: HostRow): HostResource {
   return {
@@ -69,23 +110,23 @@ export function hostResource(row: HostRow): HostResource {
     ...(row.nextDueAt === null ? {} : { nextDueAtMs: row.nextDueAt }),
     checkFailed: row.checkFailed === 1,
     snapshotCount: row.snapshotCount,
-    days: "n".repeat(30),
-    weeklySizes: [],
+    days: dayLetters(row.known, row.plannedSince, row.today),
+    weeklySizes: weeklySizes(row.known, row.today),
     ...(row.latestJob === null
       ? {}
       : { latestJob: JSON.parse(row.latestJob) as NonNullable<HostResource["latestJob"]> }),
   };
 }
 
-export async function loadHost(db: Database, hostId: string): Promise<HostResource | null> {
-  const rows = await selectHosts(db).where(eq(hosts.id, hostId)).limit(1);
+export async function loadHost(db: Database, hostId: string, nowMs: number): Promise<HostResource | null> {
+  const rows = await withHistory(db, await selectHosts(db).where(eq(hosts.id, hostId)).limit(1), nowMs);
   return rows[0] ? hostResource(rows[0]) : null;
 }
 
 /** Hosts by id, in no order; ids of hosts that are gone are left out. */
-export async function loadHosts(db: Database, hostIds: readonly string[]): Promise<HostResource[]> {
+export async function loadHosts(db: Database, hostIds: readonly string[], nowMs: number): Promise<HostResource[]> {
   const rows = await selectHosts(db).where(sql`hosts.id IN (SELECT value FROM json_each(${JSON.stringify(hostIds)}))`);
-  return rows.map(hostResource);
+  return (await withHistory(db, rows, nowMs)).map(hostResource);
 }
 
 export interface HostFilter {
@@ -101,6 +142,7 @@ export async function listHostRows(
   filter: HostFilter,
   after: readonly [number, string, string] | null,
   limit: number,
+  nowMs: number,
 ): Promise<HostRow[]> {
   const where: SQL[] = [];
   if (after) where.push(sql`(severity, name, hosts.id) > (${after[0]}, ${after[1]}, ${after[2]})`);
@@ -113,10 +155,11 @@ export async function listHostRows(
       sql`(instr(lower(name), ${part}) > 0 OR EXISTS (SELECT 1 FROM json_each(hosts.tags) WHERE instr(lower(value), ${part}) > 0))`,
     );
   }
-  return selectHosts(db)
+  const rows = await selectHosts(db)
     .where(and(...where))
     .orderBy(hosts.severity, hosts.name, hosts.id)
     .limit(limit);
+  return withHistory(db, rows, nowMs);
 }
 
 export interface HostVersions {

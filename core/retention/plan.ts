@@ -46,9 +46,10 @@ export function planForget(asked: {
   for (const snapshot of newestFirst(snapshots)) {
     const { id, timeMs } = snapshot;
     const odd = hasOddTime(snapshot);
-    if (told.has(id)) plan.removed.unshift({ id, timeMs, odd });
+    if (told.has(id)) plan.removed.push({ id, timeMs, odd });
     else plan.kept.push({ id, timeMs, reasons: reasonsOf.get(id) ?? ["left for the next run"], odd });
   }
+  plan.removed.reverse();
   return plan;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { scheduledJobId, uuidv7, type RandomBytes } from "./ids.ts";
+import { uuidv7, type RandomBytes } from "./ids.ts";
 
 const zeros: RandomBytes = (count) => new Uint8Array(count);
 const ones: RandomBytes = (count) => new Uint8Array(count).fill(255);
@@ -12,13 +12,4 @@ test("a UUIDv7 carries its millisecond, its version and its variant", () => {
 
 test("later UUIDv7s sort after earlier ones whatever their random part", () => {
   expect(uuidv7(1000, ones) < uuidv7(1001, zeros)).toBe(true);
-});
-
-test("one fire of a schedule has one id, and any other host, schedule or time has another", () => {
-  const id = scheduledJobId("host-a", "schedule-a", 1_700_000_000_000);
-  expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  expect(scheduledJobId("host-a", "schedule-a", 1_700_000_000_000)).toBe(id);
-  expect(scheduledJobId("host-b", "schedule-a", 1_700_000_000_000)).not.toBe(id);
-  expect(scheduledJobId("host-a", "schedule-b", 1_700_000_000_000)).not.toBe(id);
-  expect(scheduledJobId("host-a", "schedule-a", 1_700_000_060_000)).not.toBe(id);
 });

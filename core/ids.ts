@@ -1,5 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 
 /** `count` random bytes; the one shape in which randomness is passed around. */
 export type RandomBytes = (count: number) => Uint8Array;
@@ -19,8 +18,7 @@ export function uuidv7(nowMs: number, random: RandomBytes): string {
   return format(bytes, 7);
 }
 
-/** The id of a scheduled job, a UUIDv8 of SHA-256: one fire is one job, whoever says it first (PROTOCOL section 1). */
-export function scheduledJobId(hostId: string, scheduleId: string, nominalMs: number): string {
-  const digest = sha256(utf8ToBytes(`run\n${hostId}\n${scheduleId}\n${nominalMs}`));
+/** UUIDv8 (RFC 9562 section 5.8): what 16 bytes of a digest look like as an id. */
+export function uuidv8(digest: Uint8Array): string {
   return format(digest.slice(0, 16), 8);
 }

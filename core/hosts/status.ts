@@ -6,6 +6,10 @@ export interface HostFacts {
   online: boolean;
   lastBackupOutcome: "succeeded" | "warnings" | "failed" | "cancelled" | null;
   lastGoodBackupAtMs: number | null;
+  /** The latest check of any of its repositories failed. */
+  checkFailed: boolean;
+  /** `hostDue` of core/schedule/late.ts, or `protectedUntilMs` for a host without a cron; null = nothing is due. */
+  protectedUntilMs: number | null;
 }
 
 /**
@@ -18,12 +22,11 @@ export function protectedUntilMs(lastGoodBackupAtMs: number | null): number | nu
 
 /** A host's worst word. Offline with an in-time backup counts as offline, not at risk. */
 export function hostStatus(facts: HostFacts, nowMs: number): HostStatus {
-  const until = protectedUntilMs(facts.lastGoodBackupAtMs);
-  if (facts.lastBackupOutcome === "failed") return "failing";
-  if (until !== null && until <= nowMs) return "late";
+  if (facts.lastBackupOutcome === "failed" || facts.checkFailed) return "failing";
+  if (facts.protectedUntilMs !== null && facts.protectedUntilMs <= nowMs) return "late";
   if (facts.lastBackupOutcome === "warnings") return "warnings";
   if (!facts.online) return "offline";
-  return until === null ? "new" : "protected";
+  return facts.lastGoodBackupAtMs === null ? "new" : "protected";
 }
 
 /** The rank by which hosts are listed, worst first; stored in hosts.severity. */

@@ -26,11 +26,13 @@ export function openStream(stream: { path(): string; onFrame(frame: string): voi
   let socket: WebSocket | null = null;
   let attempt = 0;
   let lostAtMs: number | null = null;
+  /** The timer of the next try; 0 while there is none, also while a try is under way. */
   let retry = 0;
   let renew = 0;
   let settle = 0;
 
   async function connect(): Promise<void> {
+    retry = 0;
     stream.onLink({ state: "connecting" });
     const grant = await api.grant();
     if (closed) return;

@@ -4,6 +4,7 @@ import { useLocation } from "preact-iso";
 import { hosts, hostsLoaded } from "../state/fleet.ts";
 import { addressOf, orderHosts, type FleetView, type Sort } from "../state/fleet-order.ts";
 import { countOf } from "../words/size.ts";
+import { stripLegend } from "./day-strip.ts";
 import { FleetFilters } from "./fleet-filters.ts";
 import { HostRow } from "./host-row.ts";
 import { html } from "./html.ts";
@@ -24,7 +25,6 @@ export function FleetTable({ view }: { view: FleetView }) {
       .map((host) => host.id)
       .join(),
   );
-  const sized = useComputed(() => all.value.some((host) => host.sizeBytes !== undefined));
   const ids = order.value === "" ? [] : order.value.split(",");
 
   /** Typing replaces the address, a press makes a new one to go back from. */
@@ -33,8 +33,8 @@ export function FleetTable({ view }: { view: FleetView }) {
     const on = view.sort === sort;
     // The worst status is the highest, though its rank is the lowest number.
     const falling = view.descending !== (sort === "status");
-    // Numbers and times are first asked for largest first.
-    const down = on ? !view.descending : sort !== "name" && sort !== "status";
+    // Numbers and times are first asked for largest first, the next run soonest first.
+    const down = on ? !view.descending : sort !== "name" && sort !== "status" && sort !== "next";
     return html`<th scope="col" class=${kind} aria-sort=${on ? (falling ? "descending" : "ascending") : undefined}>
       <button type="button" onClick=${() => go({ sort, descending: down }, true)}>
         ${word}${on ? html`<span aria-hidden="true">${falling ? " ↓" : " ↑"}</span>` : null}
@@ -59,17 +59,19 @@ export function FleetTable({ view }: { view: FleetView }) {
             <table class="fleet">
               <thead>
                 <tr>
-                  ${head("name", "Host")}${head("status", "Status")}${head("last", "Last backup")}
-                  ${sized.value ? head("size", "Size", "num") : null}${head("snapshots", "Snapshots", "num hide-md")}
+                  ${head("name", "Host")}${head("status", "Status")}
+                  <th scope="col">30 days</th>
+                  ${head("last", "Last backup")}${head("next", "Next run")}${head("size", "Size", "num")}
+                  ${head("snapshots", "Snapshots", "num hide-md")}
                   <th><span class="sr">Actions</span></th>
                 </tr>
               </thead>
               <${VirtualRows}
                 ids=${ids}
-                columns=${sized.value ? 6 : 5}
+                columns=${8}
                 row=${(id: string) => {
                   const host = hosts.peek().get(id);
-                  return host ? html`<${HostRow} key=${id} host=${host} sized=${sized.value} />` : null;
+                  return host ? html`<${HostRow} key=${id} host=${host} />` : null;
                 }}
               />
             </table>
@@ -80,6 +82,7 @@ export function FleetTable({ view }: { view: FleetView }) {
         ><span><kbd>j</kbd> <kbd>k</kbd> move</span><span><kbd>↵</kbd> open</span><span><kbd>/</kbd> filter</span
         ><span><kbd>?</kbd> all keys</span></span
       >
+      ${stripLegend()}
       <span>${countOf(ids.length, "host")} shown</span>
     </div>
   </section>`;

@@ -1,13 +1,21 @@
+import { useComputed } from "@preact/signals";
 import type { FleetSummary } from "../../protocol/api.ts";
+import { now } from "../state/clock.ts";
+import { hosts } from "../state/fleet.ts";
+import { nextRuns } from "../state/next-runs.ts";
+import { literal } from "../words/literal.ts";
 import { shareText } from "../words/percent.ts";
-import { countOf, countText } from "../words/size.ts";
+import { countOf, countText, ratioText, sizeText } from "../words/size.ts";
 import { HOST_STATUS, type StatusWords } from "../words/status.ts";
+import { clockMinuteText } from "../words/time.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
+import { Ago } from "./time.ts";
 
+const RUNS_SHOWN = 4;
 const AT_RISK: StatusWords = { word: "At risk", icon: "warn", tone: "bad" };
 
-/** Two tiles: how the hosts stand (each count is a filter) and the last 24 hours. */
+/** How the hosts stand (each count is a filter), the last 24 hours, what is stored, and what runs next. */
 export function FleetTiles({ fleet }: { fleet: FleetSummary }) {
   const counts = [
     { count: fleet.protected, words: HOST_STATUS.protected, filter: "protected", bar: "b-ok", always: true },
@@ -15,8 +23,8 @@ export function FleetTiles({ fleet }: { fleet: FleetSummary }) {
     { count: fleet.offline, words: HOST_STATUS.offline, filter: "offline", bar: "b-idle", always: true },
     { count: fleet.new, words: HOST_STATUS.new, filter: "new", bar: "b-new", always: false },
   ].filter((part) => part.always || part.count > 0);
-  return html`<section class="tiles tiles-2" aria-label="Fleet summary">
-    <div class="card tile">
+  return html`<section class="tiles" aria-label="Fleet summary">
+    <div class="card tile wide">
       <h2>Hosts</h2>
       <div class="trio">
         ${counts.map(
@@ -34,7 +42,55 @@ export function FleetTiles({ fleet }: { fleet: FleetSummary }) {
       </div>
     </div>
     <${LastDay} hours=${fleet.hours} />
+    <${Stored} fleet=${fleet} />
+    <${NextRuns} />
   </section>`;
+}
+
+function Stored({ fleet }: { fleet: FleetSummary }) {
+  const { storedBytes, restoreBytes } = fleet;
+  return html`<div class="card tile">
+    <h2>Stored</h2>
+    ${
+      storedBytes === 0
+        ? html`<div class="stat">unknown</div>
+            <div class="foot">Repositories are measured after a backup</div>`
+        : html`<div class="stat">${sizeText(storedBytes)}<small>${ratioText(restoreBytes, storedBytes)}</small></div>
+            <div class="seg" aria-hidden="true">
+              <i class="b-run" style=${{ flexGrow: storedBytes }}></i>
+              <i class="b-new" style=${{ flexGrow: Math.max(0, restoreBytes - storedBytes) }}></i>
+            </div>
+            <div class="foot">${sizeText(restoreBytes)} before deduplication</div>`
+    }
+  </div>`;
+}
+
+function NextRuns() {
+  const runs = useComputed(() =>
+    nextRuns(
+      [...hosts.value.values()].map((host) => host.value),
+      now.value,
+      RUNS_SHOWN,
+    ),
+  ).value;
+  return html`<div class="card tile wide">
+    <h2>Next runs</h2>
+    ${
+      runs.length === 0
+        ? html`<p class="fs13 dim">No backup is planned. Give a host a schedule, and it runs by itself.</p>`
+        : html`<ul class="stack runs fs13">
+            ${runs.map(
+              (run) =>
+                html`<li class="row between" key=${run.atMs}>
+                  <span class="row"
+                    ><span class="semi">${clockMinuteText(run.atMs)}</span>
+                    ${run.hosts === 1 ? html`<span class="mono clip">${literal(run.name)}</span>` : html`<span class="dim">${countOf(run.hosts, "host")}</span>`}</span
+                  ><span class="faint fs12 nowrap"><${Ago} at=${run.atMs} /></span>
+                </li>`,
+            )}
+          </ul>`
+    }
+  </div>`;
 }
 
 function LastDay({ hours }: { hours: FleetSummary["hours"] }) {

@@ -1,16 +1,19 @@
 import { useComputed, type Signal } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import type { HostResource } from "../../protocol/api.ts";
+import { now } from "../state/clock.ts";
 import { activeByHost } from "../state/fleet.ts";
 import { may } from "../state/session.ts";
 import { literal } from "../words/literal.ts";
 import { percentText } from "../words/percent.ts";
 import { countText, sizeChangeText, sizeText } from "../words/size.ts";
 import { HOST_STATUS, JOB_STATE } from "../words/status.ts";
-import { durationText } from "../words/time.ts";
+import { absoluteText, durationText, whenText } from "../words/time.ts";
+import { DayStrip } from "./day-strip.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
 import { RunBackupButton } from "./run-backup.ts";
+import { WeekSpark } from "./spark.ts";
 import { statusPill } from "./status-pill.ts";
 import { Ago } from "./time.ts";
 
@@ -20,7 +23,7 @@ export function systemIcon(os: string): string {
 }
 
 /** One host of the fleet table; only what changed in it is drawn again. */
-export function HostRow({ host: kept, sized }: { host: Signal<HostResource>; sized: boolean }) {
+export function HostRow({ host: kept }: { host: Signal<HostResource> }) {
   const { route } = useLocation();
   const host = kept.value;
   const address = `/hosts/${host.id}`;
@@ -40,8 +43,16 @@ export function HostRow({ host: kept, sized }: { host: Signal<HostResource>; siz
       }
     </td>
     <td class="c-st"><${HostStatusPill} host=${host} /></td>
+    <td class="c-strip calm"><${Strip} host=${host} /></td>
     <td class="c-last"><${LastBackup} host=${host} /></td>
-    ${sized ? html`<td class="c-size num">${host.sizeBytes === undefined ? html`<span class="faint">unknown</span>` : sizeText(host.sizeBytes)}</td>` : null}
+    <td class="c-next"><${NextRun} host=${host} /></td>
+    <td class="c-size num">
+      <span class="row sized"
+        ><${WeekSpark} values=${host.weeklySizes} /><span
+          >${host.sizeBytes === undefined ? html`<span class="faint">unknown</span>` : sizeText(host.sizeBytes)}</span
+        ></span
+      >
+    </td>
     <td class="c-snap num hide-md">${countText(host.snapshotCount)}</td>
     <td class="c-act num"><${RowAction} host=${host} /></td>
   </tr>`;
@@ -70,6 +81,33 @@ function LastBackup({ host }: { host: HostResource }) {
   const tone = host.status === "failing" ? "t-bad" : host.status === "late" ? "t-warn" : "";
   return html`<span class=${tone}><${Ago} at=${host.lastBackupAtMs} /></span
     ><span class="sub">${lastBackupLine(host)}</span>`;
+}
+
+function Strip({ host }: { host: HostResource }) {
+  const running = useComputed(() => activeByHost.value.get(host.id)?.kind === "backup").value;
+  return html`<${DayStrip} days=${host.days} running=${running} />`;
+}
+
+/** When the next backup is due, and where in the week that is. */
+export function NextRun({ host }: { host: HostResource }) {
+  const running = useComputed(() => {
+    const active = activeByHost.value.get(host.id);
+    return active?.kind === "backup" && active.state === "running";
+  }).value;
+  const due = host.nextDueAtMs;
+  const text = useComputed(() => {
+    if (due === undefined) return { first: "by hand", second: "no schedule", tone: "dim" };
+    const second = whenText(due, now.value);
+    if (running) return { first: "running", second, tone: "" };
+    if (due > now.value) return { first: "", second, tone: "" };
+    if (!host.online) return { first: "when online", second: `due ${second}`, tone: "" };
+    return host.status === "late"
+      ? { first: "overdue", second: `since ${second}`, tone: "t-warn" }
+      : { first: "due now", second, tone: "" };
+  }).value;
+  return html`<span class=${text.tone} title=${due === undefined ? undefined : absoluteText(due)}
+      >${text.first === "" ? html`<${Ago} at=${due} />` : text.first}</span
+    ><span class="sub">${text.second}</span>`;
 }
 
 /** The second line of a last backup: how long and how much, or how it failed. */

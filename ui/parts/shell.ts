@@ -1,6 +1,7 @@
+import { useComputed } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import { now } from "../state/clock.ts";
-import { activeJobs, link } from "../state/fleet.ts";
+import { activeJobs, link, lostSinceMs } from "../state/fleet.ts";
 import { useKeys } from "../state/keys.ts";
 import { may, session, signOut } from "../state/session.ts";
 import { nextTheme, theme } from "../state/theme.ts";
@@ -11,6 +12,8 @@ import { icon } from "./icon.ts";
 import { KeyList } from "./key-list.ts";
 import { RunningNow } from "./running-now.ts";
 import { Toast } from "./toast.ts";
+
+const DIMMED_AFTER_MS = 30_000;
 
 const SECTIONS = [
   { section: "fleet", href: "/", icon: "fleet", word: "Fleet", action: "fleet.read" },
@@ -64,12 +67,21 @@ export function Shell({ section, children }: { section: string; children: Childr
       </aside>
       <div class="content">
         <${ReconnectBar} />
-        <main class="main" id="main" tabindex="-1">${children}</main>
+        <${Main}>${children}<//>
       </div>
     </div>
     <nav class="tabbar" aria-label="Main, phone">${nav}</nav>
     ${listOpen.value ? html`<${KeyList} onClose=${() => (listOpen.value = false)} />` : null}
     <${Toast} />`;
+}
+
+/** What is shown stays when the connection is lost, and is dimmed once it is 30 s old. */
+function Main({ children }: { children: Children }) {
+  const old = useComputed(() => {
+    void now.value;
+    return lostSinceMs.value !== null && Date.now() - lostSinceMs.value >= DIMMED_AFTER_MS;
+  });
+  return html`<main class=${old.value ? "main old" : "main"} id="main" tabindex="-1">${children}</main>`;
 }
 
 /** The router would take the hash for a page, so the skip link moves the focus itself. */

@@ -2,7 +2,7 @@ import type { HostResource, HostStatus } from "../../protocol/api.ts";
 
 export const FILTERS = ["at-risk", "offline", "new", "protected"] as const;
 export type Filter = (typeof FILTERS)[number];
-export const SORTS = ["status", "name", "last", "size", "snapshots"] as const;
+export const SORTS = ["status", "name", "last", "next", "size", "snapshots"] as const;
 export type Sort = (typeof SORTS)[number];
 
 /** What the fleet table shows and in which order; it lives in the page's URL. */
@@ -33,6 +33,8 @@ const KEY: Record<Sort, (host: HostResource) => number> = {
   status: (host) => RANK[host.status],
   name: () => 0,
   last: (host) => host.lastBackupAtMs ?? 0,
+  // Hosts that only run by hand come after all that have a plan.
+  next: (host) => host.nextDueAtMs ?? Number.MAX_SAFE_INTEGER,
   size: (host) => host.sizeBytes ?? -1,
   snapshots: (host) => host.snapshotCount,
 };

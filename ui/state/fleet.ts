@@ -1,5 +1,5 @@
 import { batch, computed, effect, signal, type Signal } from "@preact/signals";
-import type { FleetSummary, HostResource } from "../../protocol/api.ts";
+import type { FleetSummary, HostResource, JobResource } from "../../protocol/api.ts";
 import type { FleetMessage, JobState } from "../../protocol/stream.ts";
 import { TERMINAL_STATES } from "../../protocol/stream.ts";
 import type { JobKind, Progress } from "../../protocol/wire.ts";
@@ -25,6 +25,8 @@ export interface ActiveJob {
 }
 
 export const link = signal<Link>({ state: "connecting" });
+/** Since when what is shown may be old (the browser's clock); null while the socket is open, or was never. */
+export const lostSinceMs = signal<number | null>(null);
 export const summary = signal<FleetSummary | null>(null);
 /** Hosts by id. The map is replaced when one comes or goes, a host's signal when it changes. */
 export const hosts = signal<ReadonlyMap<string, Signal<HostResource>>>(new Map());
@@ -41,6 +43,9 @@ export const activeByHost = computed(() => {
   }
   return byHost;
 });
+
+/** Forgets that the guard holds, newest first. */
+export const heldJobs = signal<readonly JobResource[]>([]);
 
 const listeners = new Set<(message: FleetMessage) => void>();
 /** Hears every fleet message, once a frame at most; answers how to stop. */
@@ -67,7 +72,7 @@ export async function loadFleet(): Promise<void> {
   const mine = ++generation;
   // A message heard meanwhile is newer than, or already in, what is being loaded: it is applied after.
   queue.hold();
-  await Promise.all([loadSummary(), loadActiveJobs(mine), loadHosts(mine)]);
+  await Promise.all([loadSummary(), loadActiveJobs(mine), loadHosts(mine), loadHeldJobs()]);
   if (mine === generation) queue.release();
 }
 
@@ -117,6 +122,11 @@ async function loadActiveJobs(mine: number): Promise<void> {
     });
   }
   activeJobs.value = fresh;
+}
+
+async function loadHeldJobs(): Promise<void> {
+  const answer = await api.jobs({ state: "held", limit: "50" });
+  if (answer.ok) heldJobs.value = answer.value.items;
 }
 
 function upsert(host: HostResource): Signal<HostResource> {
@@ -180,7 +190,8 @@ function apply(message: FleetMessage): void {
 
 function applyJob(job: { jobId: string; hostId: string; kind: JobKind; state: JobState }): void {
   const known = activeJobs.peek().get(job.jobId);
-  if (TERMINAL_STATES.has(job.state) || job.state === "unknown") {
+  if (job.state === "held" || heldJobs.peek().some((held) => held.id === job.jobId)) void loadHeldJobs();
+  if (TERMINAL_STATES.has(job.state) || job.state === "unknown" || job.state === "held") {
     summarySoon();
     if (!known) return;
     const rest = new Map(activeJobs.peek());
@@ -219,6 +230,7 @@ effect(() => {
       onFrame: (frame) => queue.add(JSON.parse(frame) as FleetMessage),
       onLink: (next) => {
         link.value = next;
+        if (next.state !== "connecting") lostSinceMs.value = next.state === "live" ? null : next.sinceMs;
         // What happened while nobody listened is only in the database; without a socket it is better than nothing.
         if (next.state === "live" || (next.state === "waiting" && !hostsLoaded.peek())) void loadFleet();
       },
@@ -231,6 +243,8 @@ effect(() => {
     batch(() => {
       hosts.value = new Map();
       activeJobs.value = new Map();
+      heldJobs.value = [];
+      lostSinceMs.value = null;
       summary.value = null;
       hostsLoaded.value = false;
     });

@@ -24,6 +24,11 @@ export function rateText(bytesPerSecond: number): string {
   return `${sizeText(bytesPerSecond)}/s`;
 }
 
+/** "3.6 : 1": how much larger `whole` is than `part`. */
+export function ratioText(whole: number, part: number): string {
+  return `${(whole / part).toFixed(1)} : 1`;
+}
+
 /** A count with separators: "1,285,204". */
 export function countText(count: number): string {
   return count.toLocaleString("en-US");

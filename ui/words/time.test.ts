@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { durationText, relativeText } from "./time.ts";
+import { durationText, relativeText, whenText } from "./time.ts";
 
 const now = new Date(2026, 10, 23, 13, 42, 8).getTime();
 const min = 60_000;
@@ -31,5 +31,15 @@ test("durations drop the second unit when it no longer matters", () => {
     "1 h 4 min",
     "3 h",
     "2 d 3 h",
+  ]);
+});
+
+test("a time near now is a place in the week", () => {
+  expect([18 * min, 13 * hour, 3 * day, 8 * day, -20 * hour].map((ms) => whenText(now + ms, now))).toEqual([
+    "14:00",
+    "tomorrow 02:42",
+    "Thu 13:42",
+    "1 Dec 13:42",
+    "yesterday 17:42",
   ]);
 });

@@ -3,6 +3,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
 
 const two = (n: number) => String(n).padStart(2, "0");
 
@@ -28,6 +29,17 @@ export function dateText(atMs: number, nowMs: number): string {
 export function absoluteText(atMs: number): string {
   const at = new Date(atMs);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clockText(atMs)}`;
+}
+
+/** A time near now as a place in the week: "14:00", "tomorrow 02:30", "Tue 13:30", else "14 Dec 13:30". */
+export function whenText(atMs: number, nowMs: number): string {
+  const time = clockMinuteText(atMs);
+  const midnight = new Date(nowMs).setHours(0, 0, 0, 0);
+  const days = Math.round((new Date(atMs).setHours(0, 0, 0, 0) - midnight) / DAY);
+  if (days === 0) return time;
+  if (days === 1) return `tomorrow ${time}`;
+  if (days === -1) return `yesterday ${time}`;
+  return days > 1 && days < 7 ? `${WEEKDAYS[new Date(atMs).getDay()]} ${time}` : `${dateText(atMs, nowMs)} ${time}`;
 }
 
 /** "42 min ago", "in 5 h"; hours up to two days, days up to seven, then the date. */

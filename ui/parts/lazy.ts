@@ -19,15 +19,15 @@ export function lazyPart<P>(load: () => Promise<Part<P>>): Part<P> {
     useEffect(() => {
       if (loaded !== null) return;
       let gone = false;
-      load().then(
-        (part) => {
-          loaded = part;
+      async function fetchPart(): Promise<void> {
+        try {
+          loaded = await load();
           if (!gone) setState("here");
-        },
-        () => {
+        } catch {
           if (!gone) setState("lost");
-        },
-      );
+        }
+      }
+      void fetchPart();
       return () => {
         gone = true;
       };

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { useSignal, type Signal } from "@preact/signals";
+import { leaveTo } from "./leaving.ts";
 import { may } from "./session.ts";
 import { nextTheme } from "./theme.ts";
 
@@ -32,7 +33,8 @@ export function useKeys(route: (path: string) => void): Signal<boolean> {
       const going = event.timeStamp - wentAtMs < GO_WITHIN_MS;
       wentAtMs = 0;
       const to = GO[event.key];
-      if (going && to !== undefined) return void (to === "/audit" && !may("audit.read") ? undefined : route(to));
+      if (going && to !== undefined)
+        return void (to === "/audit" && !may("audit.read") ? undefined : leaveTo(to, route));
       switch (event.key) {
         case "/": {
           const search = document.querySelector<HTMLInputElement>("main input[type=search]");
@@ -47,7 +49,7 @@ export function useKeys(route: (path: string) => void): Signal<boolean> {
         case "k":
           return moveRow(-1);
         case "a":
-          return may("host.enroll") ? route("/hosts/new") : undefined;
+          return may("host.enroll") ? leaveTo("/hosts/new", route) : undefined;
         case "t":
           return nextTheme();
         case "?":

@@ -1,21 +1,22 @@
 import { fail, ok, type Failure, type FailureCode, type Result } from "../../protocol/failure.ts";
 import { OPEN_ENV } from "../../protocol/repository.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
-import type { JobPhase, JobRecord, Progress, WireRepository } from "../../protocol/wire.ts";
+import type { JobPhase, JobRecord, Progress, RepositoryLock, WireRepository } from "../../protocol/wire.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runRestic, type ResticExit, type ResticListener } from "../restic/child.ts";
 import { clipLine, clipText } from "../restic/clean-text.ts";
 import { parseComplaint, type Complaint } from "../restic/complaints.ts";
-import { plainEnvironment, repositoryEnvironment } from "../restic/environment.ts";
-import { classify } from "../restic/failures.ts";
+import { plainEnvironment, repositoryEnvironment, type RepositoryAccess } from "../restic/environment.ts";
+import { classify, isDeleteRefused, resticFailure } from "../restic/failures.ts";
 import type { Restic, ResticFinder } from "../restic/find.ts";
+import { catLockArgv, listLocksArgv, parseLock, parseLockIds } from "../restic/locks.ts";
 import { reachRepository } from "../restic/reach.ts";
 import { makeRedactor, type Redact } from "../restic/redact.ts";
 import { unlockArgv } from "../restic/unlock.ts";
-import { formatVersion } from "../restic/version.ts";
+import { formatVersion, type ResticVersion } from "../restic/version.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { JournalEntry } from "./journal.ts";
-import type { StoryTeller } from "./backup-story.ts";
+import type { StoryTeller } from "./kinds/backup-story.ts";
 
 /** What a job ends with. */
 export type Verdict = Omit<Extract<JobRecord, { type: "finished" }>, "type" | "atMs">;
@@ -59,12 +60,26 @@ export interface SessionJob {
 
 /** Unlocking must not hold up a cancelled job: restic may wait for its server for many minutes. */
 const UNLOCK_WITHIN_MS = 60_000;
+const LOCKS_WITHIN_MS = 120_000;
 const MAX_WORDS = 200;
+/** A command is shown with so many arguments; a forget may name thousands of snapshots. */
+const MAX_SHOWN_ARGUMENTS = 50;
 
 export interface ResticRun {
   exit: ResticExit;
   failure: Failure | null;
   lastError: string | null;
+  /** Complaints that were held back and not told. */
+  held: Complaint[];
+}
+
+export interface RunListener extends Pick<ResticListener, "onStdout" | "document"> {
+  /** Each plain complaint of restic, as it will be logged. */
+  onComplaint?(text: string): void;
+  /** Ends restic early; the job itself goes on. */
+  until?: AbortSignal;
+  /** Keeps complaints back until it answers false. */
+  hold?(): boolean;
 }
 
 /**
@@ -77,6 +92,8 @@ export class ResticSession implements StoryTeller {
   readonly #restic: Restic;
   readonly #env: Readonly<Record<string, string>>;
   readonly #redact: Redact;
+  readonly #access: RepositoryAccess;
+  readonly #locks = new Map<string, RepositoryLock>();
   readonly #troubledItems = new Set<string>();
   #warnings = 0;
   #lastWarning: string | null = null;
@@ -84,20 +101,21 @@ export class ResticSession implements StoryTeller {
   private constructor(
     job: SessionJob,
     host: JobHost,
-    access: { restic: Restic; env: Readonly<Record<string, string>>; redact: Redact },
+    access: { restic: Restic; env: Readonly<Record<string, string>>; redact: Redact; repository: RepositoryAccess },
   ) {
     this.#job = job;
     this.#host = host;
     this.#restic = access.restic;
     this.#env = access.env;
     this.#redact = access.redact;
+    this.#access = access.repository;
   }
 
   /** Fails with what an operator can mend: no restic, no credentials, a bad address, a server that is not there. */
   static async open(job: SessionJob, host: JobHost, options: { reach: boolean }): Promise<Result<ResticSession>> {
     const restic = await host.finder.find();
     if (!restic.ok) return restic;
-    const access = host.vault.access(job.repositoryId);
+    const access = job.lent ? host.vault.accessLent(job.lent, job.jobId) : host.vault.access(job.repositoryId);
     if (!access.ok) return access;
     const repository = repositoryEnvironment(access.value, restic.value.version);
     if (!repository.ok) return repository;
@@ -107,14 +125,28 @@ export class ResticSession implements StoryTeller {
       ...repository.value,
       RM_JOB_ID: job.jobId,
     };
-    const session = new ResticSession(job, host, { restic: restic.value, env, redact });
+    const session = new ResticSession(job, host, { restic: restic.value, env, redact, repository: access.value });
     if (!options.reach) return ok(session);
     const reached = await reachRepository(access.value.address, host.ownEnv);
     return reached.ok ? ok(session) : { ok: false, failure: session.#clean(reached.failure) };
   }
 
+  get version(): ResticVersion {
+    return this.#restic.version;
+  }
   get resticVersion(): string {
     return formatVersion(this.#restic.version);
+  }
+  /** What opened the repository; for asking its storage directly, never to be shown. */
+  get access(): RepositoryAccess {
+    return this.#access;
+  }
+  /** Whether the job was told to stop. */
+  get stopped(): boolean {
+    return this.#job.stop.aborted;
+  }
+  get stop(): AbortSignal {
+    return this.#job.stop;
   }
   get warnings(): number {
     return this.#warnings;
@@ -138,19 +170,21 @@ export class ResticSession implements StoryTeller {
     this.#job.progress(currentFiles ? { ...progress, currentFiles: currentFiles.map(this.#redact) } : progress);
   }
   /** For what restic says of its repository: those strings come from there or from the job, never from a secret. */
-  record(record: Extract<JobRecord, { type: "snapshot" | "listed" }>): void {
-    this.#job.record(record);
+  record(records: readonly Extract<JobRecord, { type: "snapshot" | "listed" | "measured" }>[]): void {
+    this.#job.recordAll(records);
   }
 
-  /** One restic command. `hold` keeps its complaints back until it answers false; they are told at the end at the latest. */
-  async run(
-    argv: readonly string[],
-    listener: Pick<ResticListener, "onStdout" | "document"> & { limitMs?: number; hold?(): boolean } = {},
-  ): Promise<ResticRun & { held: Complaint[] }> {
-    this.say("agent", `$ restic ${argv.map(quote).join(" ")}`);
+  /**
+   * One restic command. What it held back is told at the end where `hold` answers false by then. A storage that refuses
+   * to delete ends it at once: old versions would try for minutes, and some would call it success.
+   */
+  async run(argv: readonly string[], listener: RunListener = {}): Promise<ResticRun> {
+    this.say("agent", `$ restic ${shown(argv)}`);
     const words: string[] = [];
     let lastWords: string[] | null = null;
     let held: Complaint[] = [];
+    const refused = new AbortController();
+    let refusedLine: string | null = null;
     const release = () => {
       for (const complaint of held) this.#tell(complaint);
       held = [];
@@ -159,16 +193,27 @@ export class ResticSession implements StoryTeller {
       const complaint = parseComplaint(line);
       if (!complaint) return;
       if (complaint.kind === "exit") lastWords = complaint.lines;
-      if (complaint.kind === "text") keepLast(words, complaint.text);
+      if (complaint.kind === "text") {
+        keepLast(words, complaint.text);
+        listener.onComplaint?.(complaint.text);
+        if (isDeleteRefused(complaint.text)) {
+          refusedLine ??= complaint.text;
+          refused.abort();
+        }
+      }
       held.push(complaint);
       if (!listener.hold?.()) release();
     };
-    const { limitMs } = listener;
-    const stop =
-      limitMs === undefined ? this.#job.stop : AbortSignal.any([this.#job.stop, AbortSignal.timeout(limitMs)]);
-    const exit = await this.#spawn(argv, { ...listener, onStderr }, stop);
-    const end = classify({ code: exit.code, signal: exit.signal, words: lastWords ?? words });
+    const ends = [this.#job.stop, refused.signal, ...(listener.until ? [listener.until] : [])];
+    const exit = await this.#spawn(argv, { ...listener, onStderr }, AbortSignal.any(ends));
     if (!listener.hold?.()) release();
+    // restic removes its own lock on SIGINT, but not when it had to be killed; a stopped job is unlocked at its end.
+    if (exit.stopped && exit.signal === "SIGKILL" && !this.stopped) await this.unlock();
+    const end = classify({ code: exit.code, signal: exit.signal, words: lastWords ?? words });
+    if (refusedLine !== null) {
+      const lastError = clipText(this.#redact(refusedLine));
+      return { exit, failure: resticFailure("repository.append_only"), lastError, held };
+    }
     return {
       exit,
       failure: end ? this.#clean(end.failure) : null,
@@ -188,6 +233,30 @@ export class ResticSession implements StoryTeller {
     const exit = await this.#spawn(unlockArgv, {}, AbortSignal.timeout(UNLOCK_WITHIN_MS));
     if (exit.code === 0) this.say("agent", "Stale locks are removed");
     else this.say("agent", "The repository could not be unlocked; a stale lock may be left", "warning");
+  }
+
+  /**
+   * The first `most` locks of the repository, which takes none itself; null when they cannot be listed. Those that leave
+   * meanwhile are left out.
+   */
+  async locks(most: number): Promise<RepositoryLock[] | null> {
+    const list = await this.#ask(listLocksArgv);
+    if (list === null) return null;
+    const found: RepositoryLock[] = [];
+    for (const id of parseLockIds(list).slice(0, most)) {
+      const lock = this.#locks.get(id) ?? parseLock(id, (await this.#ask(catLockArgv(id))) ?? "");
+      if (!lock) continue;
+      this.#locks.set(id, lock);
+      found.push(lock);
+    }
+    return found;
+  }
+
+  /** The output of a command that only reads and is not worth a line in the log; null when it failed. */
+  async #ask(argv: readonly string[]): Promise<string | null> {
+    const stop = AbortSignal.any([this.#job.stop, AbortSignal.timeout(LOCKS_WITHIN_MS)]);
+    const exit = await this.#spawn(argv, { document: true }, stop);
+    return exit.code === 0 ? exit.document : null;
   }
 
   async #spawn(argv: readonly string[], listener: ResticListener, stop: AbortSignal): Promise<ResticExit> {
@@ -235,6 +304,11 @@ export class ResticSession implements StoryTeller {
   }
 }
 
+/** The verdict of a run that failed; `otherwise` is for one that did not by its own words, yet proved nothing. */
+export function failedRun(run: ResticRun, otherwise: FailureCode): Verdict {
+  const failure = run.failure ?? resticFailure(otherwise);
+  return { ...failedVerdict(failure), ...(run.lastError === null ? {} : { lastError: run.lastError }) };
+}
 /** A verdict for what could not even begin. */
 export function failedVerdict(failure: Failure): Verdict {
   return { outcome: "failed", failure };
@@ -246,6 +320,13 @@ export function failedWith(code: FailureCode, message: string, retry = false): V
 function keepLast(words: string[], text: string): void {
   words.push(text);
   if (words.length > MAX_WORDS) words.shift();
+}
+
+/** A command as a person could type it; a long one is cut short. */
+function shown(argv: readonly string[]): string {
+  const words = argv.slice(0, MAX_SHOWN_ARGUMENTS).map(quote).join(" ");
+  const more = argv.length - MAX_SHOWN_ARGUMENTS;
+  return more > 0 ? `${words} … (${more} more)` : words;
 }
 
 /** An argument as a person could type it. */

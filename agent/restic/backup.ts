@@ -1,4 +1,5 @@
 import type { BackupSpec, BackupSummary } from "../../protocol/wire.ts";
+import { limitArgs } from "./limits.ts";
 import { summaryOf } from "./summary.ts";
 
 export interface BackupOptions {
@@ -15,6 +16,7 @@ export function backupArgv(spec: BackupSpec, options: BackupOptions): string[] {
     "--json",
     // From -v on restic names every file and says when the scan is done.
     ...(spec.verbose ? ["--verbose"] : []),
+    ...limitArgs(spec.limits),
     `--host=${options.hostname}`,
     ...backupTags(spec).map((tag) => `--tag=${tag}`),
     ...(options.excludeFile === null ? [] : [`--exclude-file=${options.excludeFile}`]),
@@ -25,7 +27,12 @@ export function backupArgv(spec: BackupSpec, options: BackupOptions): string[] {
 
 /** The tags of the snapshot: those asked for, and one that finds a schedule's snapshots in any repository. */
 export function backupTags(spec: BackupSpec): string[] {
-  return [...spec.tags, `rm:schedule:${spec.scheduleId}`];
+  return [...spec.tags, scheduleTag(spec.scheduleId)];
+}
+
+/** Marks the snapshots of one schedule. */
+export function scheduleTag(scheduleId: string): string {
+  return `rm:schedule:${scheduleId}`;
 }
 
 /**

@@ -45,9 +45,17 @@ function parseJson(line: string): Complaint | null {
     return { kind: "exit", lines: lines.filter((text) => text !== "") };
   }
   if (message["message_type"] !== "error") return null;
+  if (typeof message["message"] === "string") return checkComplaint(message["message"]);
   const item = typeof message["item"] === "string" ? cleanLine(message["item"]) : "";
   const during = typeof message["during"] === "string" ? message["during"] : "";
   return { kind: "item", item, during, text: describeError(message["error"], item) };
+}
+
+/** What `check` of restic 0.18 and newer finds, and its hints, which may be several lines: commands to type. */
+function checkComplaint(message: string): Complaint | null {
+  const lines = message.split("\n").map(cleanLine);
+  const text = lines.filter((line) => line !== "").join("; ");
+  return text === "" ? null : { kind: "text", text, level: "error", skippedPath: false };
 }
 
 /** restic 0.14 has no text: `{}`, or the fields of Go's PathError with an errno. */

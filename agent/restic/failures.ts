@@ -36,7 +36,7 @@ const BY_TEXT: readonly (readonly [RegExp, FailureCode])[] = [
     "repository.access_denied",
   ],
   [
-    /invalid data returned|ciphertext verification failed|repository contains errors|repository is damaged|hash does not match|unable to load index|pack .* not found|config .* is invalid/i,
+    /invalid data returned|ciphertext verification failed|repository contains errors|repository is damaged|packs from index missing|hash does not match|unable to load index|pack .* not found|config .* is invalid/i,
     "repository.damaged",
   ],
   [/parsing repository location failed|invalid backend/, "repository.address_invalid"],
@@ -72,6 +72,12 @@ const MESSAGES: Readonly<Partial<Record<FailureCode, { message: string; retry: b
     message: "The repository is damaged. Run restic check on it before anything else.",
     retry: false,
   },
+  "repository.append_only": {
+    message:
+      "The storage refuses to delete anything with these credentials: it is append-only. Give the repository a second " +
+      "credential that may delete, for forget and prune, in its settings.",
+    retry: false,
+  },
   "repository.address_invalid": { message: "restic does not understand the repository's address.", retry: false },
   "backup.source_missing": {
     message: "None of the paths to back up exists on this host. Correct the schedule's paths.",
@@ -84,6 +90,14 @@ const MESSAGES: Readonly<Partial<Record<FailureCode, { message: string; retry: b
   },
   "restic.failed": { message: "restic failed. Its last words say why.", retry: true },
 };
+
+/**
+ * Whether a line of stderr says that the storage refused to delete part of the repository; deleting locks does not
+ * count. restic's exit code does not tell: 0.18 ends with 0, and 0.14 tries again for 44 seconds.
+ */
+export function isDeleteRefused(line: string): boolean {
+  return /^Remove\(<(?:snapshot|index|data|key)\//.test(line) && /40[13]\b|Forbidden|Access ?Denied/i.test(line);
+}
 
 /** The failure a code stands for, in a sentence that says what to do next. */
 export function resticFailure(code: FailureCode, detail?: string): Failure {

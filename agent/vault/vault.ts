@@ -7,7 +7,7 @@ import { openOnHost } from "../../core/secrets/to-host.ts";
 import { fail, ok, type FailureCode, type Result } from "../../protocol/failure.ts";
 import { repositorySecretSchema } from "../../protocol/repository.ts";
 import { count, text, timeMs, uuid } from "../../protocol/scalars.ts";
-import { sealContext, type ServerMessage } from "../../protocol/wire.ts";
+import { lentContext, sealContext, type ServerMessage, type WireRepository } from "../../protocol/wire.ts";
 import type { AgentConfig } from "../config/config.ts";
 import { isSystemError, writeFileAtomically } from "../disk/atomic-file.ts";
 import type { RepositoryAccess } from "../restic/environment.ts";
@@ -91,6 +91,21 @@ export class Vault {
         "This host holds no credentials for the repository. Enter them again in the host's settings.",
       );
     return ok({ address: entry.address, password: entry.secret.password, env: entry.secret.env });
+  }
+
+  /**
+   * What opens a repository with a credential lent to one job: in memory only, never kept here. Fails when it was made
+   * for another host, repository or job. Its end of life is the job's own: an accepted job may wait for its turn.
+   */
+  accessLent(lent: WireRepository, jobId: string): Result<RepositoryAccess> {
+    const { repositoryId, version, sealed, address } = lent;
+    const plaintext = openOnHost(this.#sealKey, lentContext(this.#hostId, repositoryId, version, jobId), sealed);
+    const secret = plaintext === null ? null : parseJson(repositorySecretSchema, plaintext);
+    if (!secret) {
+      const why = "The credential lent for this job was not sealed for it and this host. Run the job again.";
+      return fail("agent.vault_unreadable", why, { retry: true });
+    }
+    return ok({ address, password: secret.password, env: secret.env });
   }
 
   get #place(): Place {

@@ -1,8 +1,8 @@
-import { PROGRESS_INTERVAL_MS } from "../../protocol/limits.ts";
-import type { BackupSummary, JobPhase, Progress } from "../../protocol/wire.ts";
-import { formatBytes, formatCount, formatDuration } from "../restic/amounts.ts";
-import type { BackupMessage } from "../restic/backup.ts";
-import { clip, cleanLine } from "../restic/clean-text.ts";
+import { PROGRESS_INTERVAL_MS } from "../../../protocol/limits.ts";
+import type { BackupSummary, JobPhase, Progress } from "../../../protocol/wire.ts";
+import { formatBytes, formatCount, formatDuration } from "../../restic/amounts.ts";
+import type { BackupMessage } from "../../restic/backup.ts";
+import { clip, cleanLine } from "../../restic/clean-text.ts";
 
 /** A line of progress in the log, at most this often. */
 const LINE_EVERY_MS = 10_000;

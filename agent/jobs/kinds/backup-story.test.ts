@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Progress } from "../../protocol/wire.ts";
-import type { BackupMessage } from "../restic/backup.ts";
+import type { Progress } from "../../../protocol/wire.ts";
+import type { BackupMessage } from "../../restic/backup.ts";
 import { BackupStory, summaryLine } from "./backup-story.ts";
 
 function setUp() {

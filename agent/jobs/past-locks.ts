@@ -1,0 +1,97 @@
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fail } from "../../protocol/failure.ts";
+import { LOCK_WAIT_MS } from "../../protocol/limits.ts";
+import type { JobPhase, RepositoryLock } from "../../protocol/wire.ts";
+import { formatDuration } from "../restic/amounts.ts";
+import { describeHolder } from "../restic/locks.ts";
+import type { JobHost, ResticRun, ResticSession } from "./session.ts";
+
+/** restic takes a lock for stale when it is older than this, or when its process on the same host is gone. */
+const STALE_AFTER_MS = 30 * 60_000;
+/** Each look costs half a second of CPU: restic derives its key anew. */
+const LOOK_EVERY_MS = 10_000;
+const MAX_LOOKED_AT = 20;
+
+export interface LockNeed {
+  /** Whether the command needs the repository for itself: then every lock stands in its way, else only exclusive ones. */
+  exclusive: boolean;
+  /** The phase to go on with after a wait; null where the command tells its own. */
+  phase: JobPhase | null;
+}
+
+/**
+ * Runs `attempt` until no lock stands in its way. A lock that a dead process left is removed at once, by restic's plain
+ * unlock; one that a live restic holds is waited for, in phase `lock`, and named when it stays too long.
+ */
+export async function pastLocks(
+  session: ResticSession,
+  host: JobHost,
+  need: LockNeed,
+  attempt: () => Promise<ResticRun>,
+): Promise<ResticRun> {
+  const waitMs = host.lockWaitMs ?? LOCK_WAIT_MS;
+  const everyMs = host.lockPollMs ?? LOOK_EVERY_MS;
+  const healed = new Set<string>();
+  let patience: AbortSignal | null = null;
+  let told = "";
+
+  const blocking = async (): Promise<RepositoryLock[] | null> => {
+    const locks = await session.locks(MAX_LOOKED_AT);
+    return locks?.filter((lock) => need.exclusive || lock.exclusive) ?? null;
+  };
+  const leftBehind = (locks: readonly RepositoryLock[]) =>
+    locks.filter((lock) => !healed.has(lock.id) && isLeftBehind(lock, session.nowMs()));
+
+  for (;;) {
+    const run = await attempt();
+    if (run.failure?.code !== "repository.locked" || session.stopped) return run;
+    let locks = await blocking();
+    const dead = leftBehind(locks ?? []);
+    if (dead.length > 0) {
+      for (const lock of dead) {
+        healed.add(lock.id);
+        session.say("agent", `A lock was left behind by ${describeHolder(lock)}: removing it`);
+      }
+      await session.unlock();
+      continue;
+    }
+    patience ??= AbortSignal.timeout(waitMs);
+    session.phase("lock");
+    // Until the way looks free; what cannot be listed is found out by the next attempt.
+    do {
+      const holder = locks?.[0] ? describeHolder(locks[0]) : "";
+      if (holder !== told && holder !== "") session.say("agent", `Waiting for the lock of ${holder}`);
+      if (holder !== "") told = holder;
+      await sleep(everyMs, null, { signal: AbortSignal.any([session.stop, patience]) }).catch(() => {});
+      if (session.stopped) return { ...run, exit: { ...run.exit, stopped: true } };
+      if (patience.aborted) return { ...run, failure: stillLocked(told, waitMs) };
+      locks = await blocking();
+    } while (locks && locks.length > 0 && leftBehind(locks).length === 0);
+    if (need.phase !== null) session.phase(need.phase);
+  }
+}
+
+function stillLocked(holder: string, waitMs: number): NonNullable<ResticRun["failure"]> {
+  const who = holder === "" ? "another restic" : holder;
+  const message =
+    `The repository is locked: held by ${who}. It was still held after ${formatDuration(waitMs)} of waiting. ` +
+    "Wait until that restic has finished and run the job again; if it is gone for good, unlock the repository.";
+  return fail("repository.locked", message, { retry: true }).failure;
+}
+
+/** Whether plain unlock removes this lock: only then is nobody's work in danger. */
+function isLeftBehind(lock: RepositoryLock, nowMs: number): boolean {
+  if (nowMs - lock.timeMs > STALE_AFTER_MS) return true;
+  // The machine's own name, not the one fixed at enrolment: it is what restic writes into its locks.
+  return lock.hostname === hostname() && lock.pid > 0 && !isRunning(lock.pid);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}

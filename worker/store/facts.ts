@@ -1,8 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
-import { protectedUntilMs } from "../../core/hosts/status.ts";
+import { isVerdict } from "../../core/hosts/after-verdict.ts";
 import type { RandomBytes } from "../../core/ids.ts";
-import { backupVerdict, type BackupVerdict } from "../../core/jobs/backup-verdict.ts";
 import type {
   AppliedFact,
   Fact,
@@ -12,11 +11,13 @@ import type {
   SnapshotFact,
   SnapshotsListedFact,
 } from "../../core/relay/facts.ts";
-import type { FleetMessage } from "../../protocol/stream.ts";
+import { TERMINAL_STATES, type FleetMessage } from "../../protocol/stream.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement } from "./audit.ts";
 import { loadHost } from "./hosts.ts";
 import { insertWhere } from "./insert-where.ts";
+import { keptWrites } from "./kept.ts";
+import { careWrites } from "./measurements.ts";
 import { hosts, jobs, repositories, snapshots } from "./schema.ts";
 import { refreshSeverityStatement } from "./severity.ts";
 
@@ -24,8 +25,10 @@ import { refreshSeverityStatement } from "./severity.ts";
 const MAX_STATEMENTS = 30;
 /** D1 takes no text over 2 MB (developers.cloudflare.com/d1/platform/limits); of these units each is at most 3 bytes. */
 const MAX_RUN_UNITS = 512 * 1024;
-/** The two statements about the host that may end a batch: its snapshot count and its severity. */
-const CLOSING_STATEMENTS = 2;
+/** The statements about the host that may end a batch: its kept columns, days, snapshot count, checks and severity. */
+const CLOSING_STATEMENTS = 8;
+/** Only an edit of the host's schedules, or a turn of its relay that was thought dead, comes in between. */
+const MAX_ATTEMPTS = 5;
 
 type Statement = BatchItem<"sqlite">;
 
@@ -36,11 +39,18 @@ interface Clock {
 
 /** What one fact, or a run of snapshots, writes. */
 interface Write {
-  statements: [Statement, ...Statement[]];
+  statements: Statement[];
   /** Told to the dashboards when the first statement changed a row. */
   message?: FleetMessage;
-  counts: "snapshots" | "severity" | null;
+  counts: ReadonlySet<"snapshots" | "severity" | "checks">;
+  /** A job's verdict, kept on its host. */
+  verdict?: JobFact;
 }
+
+const NOTHING: Write["counts"] = new Set();
+const SNAPSHOTS: Write["counts"] = new Set(["snapshots"]);
+const SEVERITY: Write["counts"] = new Set(["severity"]);
+const CHECKS: Write["counts"] = new Set(["checks", "severity"]);
 
 /**
  * Writes what a relay says of its host, in order; whatever is repeated or lands late takes no second effect. Answers
@@ -56,11 +66,7 @@ export async function recordFacts(
   const messages = new Map<string, FleetMessage>();
   let changed = false;
   for (const writes of inBatches(writesOf(db, hostId, facts, clock))) {
-    const statements = writes.flatMap((write) => write.statements);
-    if (writes.some((write) => write.counts === "snapshots")) statements.push(countSnapshotsStatement(db, hostId));
-    if (writes.some((write) => write.counts === "severity"))
-      statements.push(refreshSeverityStatement(db, sql`${hosts.id} = ${hostId}`, clock.nowMs));
-    const results = (await db.batch(statements as [Statement, ...Statement[]])) as { meta: { changes: number } }[];
+    const results = await commit(db, hostId, writes, clock);
     changed ||= results.some((result) => result.meta.changes > 0);
     let at = 0;
     for (const { statements: own, message } of writes) {
@@ -70,6 +76,33 @@ export async function recordFacts(
   }
   const host = changed ? await loadHost(db, hostId, clock.nowMs) : null;
   return host ? [{ type: "hostChanged", host }, ...messages.values()] : [];
+}
+
+type Written = { meta: { changes: number } };
+
+/**
+ * One batch: what was said, then what follows from it for the host. That is decided from what was read before, so it
+ * is written only if nothing changed in between, and else decided anew: the rest is in by then.
+ */
+async function commit(db: Database, hostId: string, writes: readonly Write[], clock: Clock): Promise<Written[]> {
+  const said = writes.flatMap((write) => write.statements);
+  const verdicts = writes.flatMap((write) => write.verdict ?? []);
+  const first: Written[] = [];
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const kept = verdicts.length === 0 ? null : await keptWrites(db, hostId, verdicts, countOf(hostId), clock.nowMs);
+    const own = attempt === 0 ? said : [];
+    const statements = [...(kept ? [kept.holds] : []), ...own, ...(kept?.statements ?? [])];
+    if (writes.some((write) => write.counts.has("snapshots"))) statements.push(countSnapshotsStatement(db, hostId));
+    if (writes.some((write) => write.counts.has("checks"))) statements.push(checkFailedStatement(db, hostId));
+    if (kept || writes.some((write) => write.counts.has("severity")))
+      statements.push(refreshSeverityStatement(db, sql`${hosts.id} = ${hostId}`, clock.nowMs));
+    if (statements.length === 0) return first;
+    const results = (await db.batch(statements as [Statement, ...Statement[]])) as unknown[];
+    const held = kept === null || (results.shift() as unknown[]).length > 0;
+    first.push(...(results as Written[]));
+    if (held) return first;
+  }
+  throw new Error("the host's row changed at every attempt to note its jobs' verdicts");
 }
 
 function* inBatches(writes: readonly Write[]): Generator<Write[]> {
@@ -117,6 +150,7 @@ function writesOf(db: Database, hostId: string, facts: readonly Fact[], clock: C
         writes.push(appliedWrite(db, hostId, fact));
         break;
       case "measured":
+        writes.push({ statements: careWrites(db, hostId, fact), counts: NOTHING });
         break;
       case "locked":
         writes.push(lockedWrite(db, hostId, fact, clock));
@@ -167,39 +201,12 @@ function jobWrite(db: Database, hostId: string, fact: JobFact): Write {
     set: row,
     setWhere: sql`excluded.fact_no > jobs.fact_no AND excluded.host_id = jobs.host_id`,
   });
-  const verdict = backupVerdict(fact);
   return {
-    statements: verdict ? [upsert, verdictStatement(db, hostId, fact, verdict)] : [upsert],
+    statements: [upsert, ...careWrites(db, hostId, fact)],
     message: { type: "jobChanged", hostId, jobId: fact.jobId, kind: fact.kind, state: fact.state },
-    counts: verdict ? "severity" : null,
+    counts: fact.kind === "check" && TERMINAL_STATES.has(fact.state) ? CHECKS : NOTHING,
+    ...(isVerdict(fact) ? { verdict: fact } : {}),
   };
-}
-
-/**
- * The kept columns of a host after a backup, in one row written. A verdict that comes after a newer one changes
- * nothing, except that an older success may still be the last good one.
- */
-function verdictStatement(db: Database, hostId: string, fact: JobFact, verdict: BackupVerdict) {
-  const known = sql`EXISTS (SELECT 1 FROM ${jobs} WHERE id = ${fact.jobId} AND host_id = ${hostId} AND state = ${fact.state})`;
-  const newest = sql`(last_backup_at IS NULL OR (last_backup_at, last_backup_job) < (${verdict.atMs}, ${fact.jobId}))`;
-  const newestGood =
-    verdict.outcome === "failed" ? sql`0` : sql`(last_good_backup_at IS NULL OR last_good_backup_at < ${verdict.atMs})`;
-  const unless = (when: SQL, column: SQL, value: number | string | null) =>
-    sql`CASE WHEN ${when} THEN ${value} ELSE ${column} END`;
-  return db
-    .update(hosts)
-    .set({
-      lastBackupAt: unless(newest, sql`last_backup_at`, verdict.atMs),
-      lastBackupJob: unless(newest, sql`last_backup_job`, fact.jobId),
-      lastBackupOutcome: unless(newest, sql`last_backup_outcome`, verdict.outcome),
-      lastBackupDurationMs: unless(newest, sql`last_backup_duration_ms`, verdict.durationMs),
-      lastBackupAddedBytes: unless(newest, sql`last_backup_added_bytes`, verdict.addedBytes),
-      lastGoodBackupAt: unless(newestGood, sql`last_good_backup_at`, verdict.atMs),
-      protectedUntil: unless(newestGood, sql`protected_until`, protectedUntilMs(verdict.atMs)),
-      sizeBytes: unless(newestGood, sql`size_bytes`, verdict.sizeBytes),
-      snapshotCount: countOf(hostId),
-    })
-    .where(sql`${hosts.id} = ${hostId} AND ${known} AND (${newest} OR ${newestGood})`);
 }
 
 /** Rows of this host's repositories: a range of the primary key for each. */
@@ -213,6 +220,15 @@ function countSnapshotsStatement(db: Database, hostId: string) {
     .update(hosts)
     .set({ snapshotCount: count })
     .where(sql`${hosts.id} = ${hostId} AND snapshot_count <> ${count}`);
+}
+
+/** Whether the latest check of any of the host's repositories failed. */
+function checkFailedStatement(db: Database, hostId: string) {
+  const failed = sql`EXISTS (SELECT 1 FROM repositories r WHERE r.host_id = ${hostId} AND json_extract(r.last_check, '$.ok') = 0)`;
+  return db
+    .update(hosts)
+    .set({ checkFailed: failed })
+    .where(sql`${hosts.id} = ${hostId} AND check_failed <> ${failed}`);
 }
 
 /** One statement for a run of snapshots of one repository. One that a newer listing already knew to be gone stays gone. */
@@ -237,7 +253,7 @@ function snapshotsWrite(db: Database, hostId: string, repositoryId: string, run:
       WHERE r.listed_at IS NULL OR r.listed_at <= ${field("atMs")}`,
     )
     .onConflictDoNothing();
-  return { statements: [insert], counts: "snapshots" };
+  return { statements: [insert], counts: SNAPSHOTS };
 }
 
 /** What the repository no longer holds leaves, except what was first seen after the listing was made. */
@@ -251,7 +267,7 @@ function listedWrite(db: Database, hostId: string, fact: SnapshotsListedFact): W
     .update(repositories)
     .set({ listedAt: fact.atMs })
     .where(sql`id = ${fact.repositoryId} AND host_id = ${hostId} AND coalesce(listed_at, 0) < ${fact.atMs}`);
-  return { statements: [remove, note], counts: "snapshots" };
+  return { statements: [remove, note], counts: SNAPSHOTS };
 }
 
 function presenceWrite(db: Database, hostId: string, fact: PresenceFact): Write {
@@ -262,6 +278,7 @@ function presenceWrite(db: Database, hostId: string, fact: PresenceFact): Write 
     arch: fact.about.arch,
     machineFacts: JSON.stringify(fact.about.machineFacts),
     clockSkewMs: fact.about.clockSkewMs,
+    policy: fact.about.policy === null ? null : JSON.stringify(fact.about.policy),
     // Whichever is newer, this or schedule.applied (PROTOCOL section 7): then their order does not matter.
     appliedScheduleVersion: sql`max(applied_schedule_version, ${fact.about.scheduleVersion})`,
     appliedConfigVersion: sql`max(applied_config_version, ${fact.about.configVersion})`,
@@ -270,7 +287,7 @@ function presenceWrite(db: Database, hostId: string, fact: PresenceFact): Write 
     .update(hosts)
     .set({ ...about, online: fact.online ? 1 : 0, lastSeenAt: fact.atMs, presenceNo: fact.no })
     .where(sql`${hosts.id} = ${hostId} AND presence_no < ${fact.no}`);
-  return { statements: [update], counts: "severity" };
+  return { statements: [update], counts: SEVERITY };
 }
 
 function appliedWrite(db: Database, hostId: string, fact: AppliedFact): Write {
@@ -282,7 +299,7 @@ function appliedWrite(db: Database, hostId: string, fact: AppliedFact): Write {
     .update(hosts)
     .set(set)
     .where(sql`${hosts.id} = ${hostId} AND ${column} < ${fact.version}`);
-  return { statements: [update], counts: null };
+  return { statements: [update], counts: NOTHING };
 }
 
 function lockedWrite(db: Database, hostId: string, fact: LockedFact, clock: Clock): Write {
@@ -304,5 +321,5 @@ function lockedWrite(db: Database, hostId: string, fact: LockedFact, clock: Cloc
     },
     { ...clock, ifChanged: true },
   );
-  return { statements: [update, audit], counts: null };
+  return { statements: [update, audit], counts: NOTHING };
 }

@@ -1,7 +1,6 @@
 import { eq, sql } from "drizzle-orm";
 import { expect, test } from "vitest";
-import { hostStatus, protectedUntilMs, SEVERITY, type HostFacts } from "../../core/hosts/status.ts";
-import { PROTECTED_FOR_MS } from "../../protocol/limits.ts";
+import { hostStatus, SEVERITY, type HostFacts } from "../../core/hosts/status.ts";
 import { addHost } from "../../tests/support/fleet.ts";
 import { startTestServer } from "../../tests/support/server.ts";
 import { hosts } from "./schema.ts";
@@ -19,15 +18,20 @@ test("the database ranks every kind of host as hostStatus does", async () => {
       "failed",
       "cancelled",
     ] satisfies HostFacts["lastBackupOutcome"][])
-      for (const lastGoodBackupAtMs of [null, 0, nowMs - PROTECTED_FOR_MS, nowMs - PROTECTED_FOR_MS + 1, nowMs]) {
-        const facts: HostFacts = { online, lastBackupOutcome, lastGoodBackupAtMs };
-        const protectedUntil = protectedUntilMs(lastGoodBackupAtMs);
-        await server.db
-          .update(hosts)
-          .set({ online: online ? 1 : 0, lastBackupOutcome, lastGoodBackupAt: lastGoodBackupAtMs, protectedUntil });
-        await refreshSeverityStatement(server.db, sql`${hosts.id} = ${hostId}`, nowMs);
-        const [row] = await server.db.select({ severity: hosts.severity }).from(hosts).where(eq(hosts.id, hostId));
-        expect({ facts, severity: row?.severity }).toEqual({ facts, severity: SEVERITY[hostStatus(facts, nowMs)] });
-      }
+      for (const lastGoodBackupAtMs of [null, nowMs])
+        for (const protectedUntilMs of [null, 0, nowMs, nowMs + 1])
+          for (const checkFailed of [false, true]) {
+            const facts: HostFacts = { online, lastBackupOutcome, lastGoodBackupAtMs, checkFailed, protectedUntilMs };
+            await server.db.update(hosts).set({
+              online: online ? 1 : 0,
+              lastBackupOutcome,
+              lastGoodBackupAt: lastGoodBackupAtMs,
+              protectedUntil: protectedUntilMs,
+              checkFailed: checkFailed ? 1 : 0,
+            });
+            await refreshSeverityStatement(server.db, sql`${hosts.id} = ${hostId}`, nowMs);
+            const [row] = await server.db.select({ severity: hosts.severity }).from(hosts).where(eq(hosts.id, hostId));
+            expect({ facts, severity: row?.severity }).toEqual({ facts, severity: SEVERITY[hostStatus(facts, nowMs)] });
+          }
   server.close();
 });

@@ -6,11 +6,11 @@ import { hosts } from "./schema.ts";
 /** `hostStatus` of core/hosts/status.ts as an expression over a row of hosts; a test holds the two equal. */
 export function severityAt(nowMs: number): SQL<number> {
   return sql<number>`CASE
-    WHEN last_backup_outcome = 'failed' THEN ${SEVERITY.failing}
+    WHEN last_backup_outcome = 'failed' OR check_failed = 1 THEN ${SEVERITY.failing}
     WHEN protected_until <= ${nowMs} THEN ${SEVERITY.late}
     WHEN last_backup_outcome = 'warnings' THEN ${SEVERITY.warnings}
     WHEN online = 0 THEN ${SEVERITY.offline}
-    WHEN protected_until IS NULL THEN ${SEVERITY.new}
+    WHEN last_good_backup_at IS NULL THEN ${SEVERITY.new}
     ELSE ${SEVERITY.protected} END`;
 }
 

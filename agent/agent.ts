@@ -10,15 +10,22 @@ import { statePath, type Directories } from "./config/directories.ts";
 import { isSystemError } from "./disk/atomic-file.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Journal } from "./jobs/journal.ts";
-import { Schedules } from "./jobs/schedules.ts";
 import { LinkClient } from "./link/client.ts";
 import { JoinStore } from "./link/join-store.ts";
 import { socketUrl } from "./link/server-url.ts";
 import { SpoolBudget } from "./link/spool/budget.ts";
 import type { AgentLog } from "./log.ts";
 import type { Platform } from "./platform/platform.ts";
+import { openHooks } from "./hooks/open-hooks.ts";
+import { HostRules } from "./policy/host-rules.ts";
+import { JudgedUnder, type JudgedSet } from "./policy/judged-under.ts";
+import { hooksFolder, pinFile, policyCommandOf, readPolicy } from "./policy/policy-file.ts";
+import { RepositoryPin } from "./policy/repository-pin.ts";
 import { ResticFinder } from "./restic/find.ts";
 import { formatVersion } from "./restic/version.ts";
+import { KeptSchedules } from "./schedule/kept-schedules.ts";
+import { Scheduler } from "./schedule/scheduler.ts";
+import { Watermarks } from "./schedule/watermarks.ts";
 import { writeStatus } from "./status-file.ts";
 import { Vault } from "./vault/vault.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -32,6 +39,8 @@ export interface AgentWorld {
   log: AgentLog;
   nowMs(): number;
   monotonicMs(): number;
+  /** Runs `task` once, `afterMs` from now; answers how to call it off. */
+  after(afterMs: number, task: () => void): () => void;
   randomBytes: RandomBytes;
   /** 0..1. */
   random(): number;
@@ -49,20 +58,33 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
   mkdirSync(statePath(directories, "cache"), { recursive: true, mode: 0o700 });
 
   const vault = new Vault(statePath(directories, "secrets.enc"), config, world.randomBytes);
-  const schedules = new Schedules(statePath(directories, "schedules.json"));
+  const schedules = new KeptSchedules(statePath(directories, "schedules.json"));
   const join = new JoinStore(statePath(directories, "join"));
   const finder = new ResticFinder(config.restic, platform);
   const signKey = fromBase64url(config.signKey)!;
+  const policy = () => readPolicy(directories);
+  const pin = new RepositoryPin(pinFile(directories));
+  const judged = new JudgedUnder(statePath(directories, "judged.json"));
+  const rules = new HostRules({
+    policy,
+    pin,
+    command: policyCommandOf(directories, platform),
+    openHooks: (scheduleId, sealed) =>
+      openHooks({ hostId: config.hostId, sealKey: fromBase64url(config.sealKey)! }, scheduleId, sealed),
+    addressOf(repositoryId) {
+      const access = vault.access(repositoryId);
+      return access.ok ? access.value.address : null;
+    },
+  });
   let resticVersion = "";
+  /** The rules as the server knows them. */
+  let toldRules = rules.fingerprint("config");
 
   const journal = Journal.open({
     directory: statePath(directories, "jobs"),
     budget: new SpoolBudget(),
     nowMs,
-    after: (afterMs, task) => {
-      const timer = setTimeout(task, afterMs);
-      return () => clearTimeout(timer);
-    },
+    after: world.after,
     onKept: () => link.sendSoon(),
     onTrouble: (why) =>
       why === null
@@ -82,27 +104,51 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       runDirectory,
       rotationFile: statePath(directories, "checks.json"),
       ownSecrets: [config.bearer, config.signKey, config.sealKey, config.vaultKey],
+      policy,
       nowMs,
     },
+    rules,
+    hooksFolder: hooksFolder(directories),
     onProgress: (jobId, progress) => link.progress(jobId, progress),
   });
 
-  const hello = (nonce: string): Hello => ({
-    type: "hello",
-    protocol: PROTOCOL_VERSION,
-    agentVersion: AGENT_VERSION,
-    resticVersion,
-    os: platform.os,
-    arch: platform.arch,
-    hostname: config.hostname,
-    machineFacts: platform.machineFacts(),
-    join: join.join,
-    signature: sign(signKey, helloProof(config.hostId, nonce, join.join)),
-    scheduleVersion: schedules.version,
-    configVersion: vault.version(),
-    timeMs: nowMs(),
-    jobs: journal.hello(),
+  const scheduler = new Scheduler({
+    hostId: config.hostId,
+    kept: schedules,
+    watermarks: new Watermarks(statePath(directories, "fires.json")),
+    fire: (fire) => jobs.fire(fire),
+    onLook() {
+      if (rules.fingerprint("config") !== toldRules) link.renew("the policy or the hooks of this host have changed");
+    },
+    log,
+    nowMs,
+    after: world.after,
   });
+
+  const hello = (nonce: string): Hello => {
+    toldRules = rules.fingerprint("config");
+    const allowed = policy();
+    if (!allowed.ok) log.warn(allowed.failure.message);
+    // Under another policy the sets are judged anew; under none that can be read, each job says so.
+    const judgedAnew = (set: JudgedSet) => allowed.ok && !judged.is(set, rules.fingerprint(set));
+    return {
+      type: "hello",
+      protocol: PROTOCOL_VERSION,
+      agentVersion: AGENT_VERSION,
+      resticVersion,
+      os: platform.os,
+      arch: platform.arch,
+      hostname: config.hostname,
+      machineFacts: platform.machineFacts(),
+      join: join.join,
+      signature: sign(signKey, helloProof(config.hostId, nonce, join.join)),
+      scheduleVersion: judgedAnew("schedule") ? 0 : schedules.version,
+      configVersion: judgedAnew("config") ? 0 : vault.version(),
+      timeMs: nowMs(),
+      ...(allowed.ok ? { policy: allowed.value } : {}),
+      jobs: journal.hello(),
+    };
+  };
 
   const onCommand = (message: ServerMessage, serverNowMs: number): void => {
     switch (message.type) {
@@ -110,14 +156,29 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
         return jobs.start(message, serverNowMs);
       case "job.cancel":
         return jobs.cancel(message.jobId);
-      case "schedule.set":
-        if (schedules.set(message)) link.send({ type: "schedule.applied", version: message.version, refused: [] });
-        return;
+      case "schedule.set": {
+        const applied = schedules.take(message, (schedule) => rules.scheduleRefusal(schedule));
+        if (!applied) return;
+        for (const { id, message: why } of applied.refused) log.warn(`schedule ${id} is refused: ${why}`);
+        judged.keep("schedule", rules.fingerprint("schedule"));
+        scheduler.look();
+        return link.send({ type: "schedule.applied", ...applied });
+      }
       case "config.update": {
         if (message.version < vault.version()) return;
-        const refused = vault.apply(message);
-        for (const { id } of refused) log.warn(`the credentials of repository ${id} were not sealed for this host`);
-        return link.send({ type: "config.applied", version: message.version, refused });
+        // Kept all the same, so that root's word is enough to use them: each job is judged before it runs.
+        const forbidden = rules.refusedCredentials(message.repositories);
+        const unreadable = vault.apply(message);
+        for (const { id } of unreadable) log.warn(`the credentials of repository ${id} were not sealed for this host`);
+        for (const { id, message: why } of forbidden) log.warn(`repository ${id} is refused: ${why}`);
+        // What this host pinned by itself is no news to the server.
+        toldRules = rules.fingerprint("config");
+        judged.keep("config", toldRules);
+        return link.send({
+          type: "config.applied",
+          version: message.version,
+          refused: [...unreadable, ...forbidden],
+        });
       }
       case "request": {
         const { failure } = fail("protocol.unsupported", `This agent does not know the request "${message.kind}".`);
@@ -137,7 +198,6 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
     join,
     journal,
     log,
-    nowMs,
     monotonicMs: world.monotonicMs,
     random: world.random,
     async prepareHello() {
@@ -159,11 +219,13 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
   });
 
   link.start();
+  scheduler.look();
   const recovered = jobs.recover();
   return {
     async stop() {
-      await recovered;
+      scheduler.stop();
       await jobs.stop();
+      await recovered;
       await link.stop(LAST_WORDS_MS);
     },
   };

@@ -5,6 +5,7 @@ import { ConfigError, loadConfig } from "../config/config.ts";
 import { checkServer } from "../link/server-url.ts";
 import { makeLog } from "../log.ts";
 import type { Platform } from "../platform/platform.ts";
+import { readPolicy } from "../policy/policy-file.ts";
 import { makeRedactor } from "../restic/redact.ts";
 import { lockState } from "../state-lock.ts";
 import { AGENT_VERSION } from "../version.ts";
@@ -17,6 +18,8 @@ export async function run(options: CliOptions, platform: Platform, random: Rando
   const config = loadConfig(directories);
   const server = checkServer(config.server, config.allowPlainWs);
   if (!server.ok) throw new ConfigError(server.failure.message);
+  const policy = readPolicy(directories);
+  if (!policy.ok) throw new ConfigError(policy.failure.message);
   const unlockState = lockState(directories, platform);
   const log = makeLog(
     (line) => process.stderr.write(line),
@@ -35,6 +38,10 @@ export async function run(options: CliOptions, platform: Platform, random: Rando
     log,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
+    after: (afterMs, task) => {
+      const timer = setTimeout(task, afterMs);
+      return () => clearTimeout(timer);
+    },
     randomBytes: random,
     random: Math.random,
   });

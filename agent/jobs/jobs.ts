@@ -1,49 +1,67 @@
 import { fail } from "../../protocol/failure.ts";
 import { MAX_JOBS_IN_HELLO } from "../../protocol/limits.ts";
-import type { JobRecord, JobSpec, Progress, ServerMessage } from "../../protocol/wire.ts";
+import { scheduleOf, type JobRecord, type JobSpec, type Progress, type ServerMessage } from "../../protocol/wire.ts";
 import type { AgentLog } from "../log.ts";
+import type { HostRules } from "../policy/host-rules.ts";
+import type { Fire } from "../schedule/scheduler.ts";
 import type { Journal, JournalEntry, JournalJob } from "./journal.ts";
 import { killOrphans } from "./orphans.ts";
 import { startable, waitingTwin, type QueuedWork } from "./queue.ts";
 import { runJob } from "./run.ts";
-import { failedWith, ResticSession, type JobHost, type SessionJob, type Verdict } from "./session.ts";
+import { failedVerdict, failedWith, ResticSession, type JobHost, type SessionJob, type Verdict } from "./session.ts";
+import { runPostHook, runWithHooks, type HookedBackup, type StopReason } from "./with-hooks.ts";
 
 type StartMessage = Extract<ServerMessage, { type: "job.start" }>;
 
 export interface JobsOptions {
   journal: Journal;
   host: JobHost;
+  /** Asked of every job before it runs. */
+  rules: HostRules;
+  hooksFolder: string;
   log: AgentLog;
   /** Best effort: the last value is all that counts. */
   onProgress(jobId: string, progress: Progress): void;
 }
 
-/** Why a running job was told to stop. */
-type StopReason = "cancelled" | "interrupted";
+type Accepted = Extract<JobRecord, { type: "accepted" }>;
 
 /**
- * The jobs of this host: takes orders, runs what may run, and writes each job's one ordered stream. Nothing here knows
+ * The jobs of this host: takes orders and fires, runs what may run, and writes each job's one ordered stream. Nothing here knows
  * of the connection; a dropped socket changes nothing.
  */
 export class Jobs {
   readonly #journal: Journal;
   readonly #host: JobHost;
+  readonly #rules: HostRules;
+  readonly #hooksFolder: string;
   readonly #log: AgentLog;
   readonly #onProgress: JobsOptions["onProgress"];
   readonly #running = new Map<string, { stop: AbortController; reason: StopReason | null; ended: Promise<void> }>();
+  /** Ends the post hooks that the recovery runs. */
+  readonly #recovery = new AbortController();
+  #recovered: Promise<unknown> = Promise.resolve();
   /** True until the past is settled and from the order to stop on: queued jobs wait. */
   #held = true;
 
   constructor(options: JobsOptions) {
     this.#journal = options.journal;
     this.#host = options.host;
+    this.#rules = options.rules;
+    this.#hooksFolder = options.hooksFolder;
     this.#log = options.log;
     this.#onProgress = options.onProgress;
   }
 
-  /** Settles what a former run left in mid-job, then lets queued jobs start. Never spawns such a job again. */
+  /**
+   * Settles what a former run left in mid-job, then lets queued jobs start. Never spawns such a job again; only its
+   * post hook runs, for what the pre hook stopped must start.
+   */
   async recover(): Promise<void> {
-    for (const job of this.#journal.jobs()) if (job.entry.state === "running") await this.#settle(job);
+    const left = this.#journal.jobs().filter((job) => job.entry.state === "running");
+    this.#recovered = Promise.all(left.map((job) => this.#settle(job)));
+    await this.#recovered;
+    if (this.#recovery.signal.aborted) return;
     this.#held = false;
     this.#startNext();
   }
@@ -59,13 +77,34 @@ export class Jobs {
     if (serverNowMs > message.notAfterMs) {
       this.#refuse(jobId, spec, failedWith("job.expired", "The job reached this host too late. Run it again.", true));
     } else if (twin !== null) {
-      const why = "A backup of the same schedule is waiting already. Wait for it, or cancel it.";
+      const why = `A ${spec.kind} of the same schedule is waiting already. Wait for it, or cancel it.`;
       this.#refuse(jobId, spec, failedWith("job.conflict", why, true));
     } else {
-      this.#accept(jobId, spec, "queued", () => {});
+      const entry = { jobId, spec, state: "queued", lent: message.lent ?? null } as const;
+      this.#accept(entry, { source: "asked" }, () => {});
       this.#log.info(`job ${jobId}: ${spec.kind} accepted`);
       this.#startNext();
     }
+  }
+
+  /**
+   * A schedule is due. The job is kept before this returns; a repeat is dropped, and one of a schedule that waits
+   * already is covered by it. `later` when the server has to take over finished jobs first.
+   */
+  fire({ jobId, spec, nominalMs, scheduleVersion, missed }: Fire): "settled" | "later" {
+    if (this.#journal.knows(jobId)) return "settled";
+    const jobs = this.#journal.jobs();
+    const twin = waitingTwin(jobs.map(toWork), spec);
+    if (twin !== null) {
+      this.#log.info(`job ${twin} waits already, and covers the fire of ${new Date(nominalMs).toISOString()}`);
+      return "settled";
+    }
+    if (jobs.length >= MAX_JOBS_IN_HELLO) return "later";
+    const origin = { source: "schedule", nominalMs, scheduleVersion, ...(missed > 0 ? { missed } : {}) } as const;
+    this.#accept({ jobId, spec, state: "queued", lent: null }, origin, () => {});
+    this.#log.info(`job ${jobId}: ${spec.kind} of schedule ${scheduleOf(spec)} fired`);
+    this.#startNext();
+    return "settled";
   }
 
   /** Repeats change nothing. */
@@ -84,6 +123,8 @@ export class Jobs {
   /** Ends what runs, cleanly, as interrupted; queued jobs stay for the next start. */
   async stop(): Promise<void> {
     this.#held = true;
+    this.#recovery.abort("interrupted" satisfies StopReason);
+    await this.#recovered;
     const running = [...this.#running];
     for (const [jobId] of running) this.#stopRunning(jobId, "interrupted");
     await Promise.all(running.map(([, { ended }]) => ended));
@@ -94,7 +135,7 @@ export class Jobs {
     const running = this.#running.get(jobId);
     if (!running || running.reason !== null) return;
     running.reason = reason;
-    running.stop.abort();
+    running.stop.abort(reason);
   }
 
   #startNext(): void {
@@ -115,7 +156,7 @@ export class Jobs {
     const { jobId, spec } = job.entry;
     let verdict: Verdict | null;
     try {
-      verdict = await runJob(spec!, this.#sessionJob(job, spec!, stop), this.#host);
+      verdict = await this.#runAllowed(job, this.#sessionJob(job, spec!, stop));
     } catch (error) {
       this.#log.warn(`job ${jobId}: ${error instanceof Error ? error.stack : String(error)}`);
       verdict = failedWith("restic.failed", "The agent failed while it ran this job. Its own log says why.", true);
@@ -135,24 +176,39 @@ export class Jobs {
       repositoryId: spec.repositoryId,
       record: (record) => job.spool.add(record),
       recordAll: (records) => job.spool.addAll(records),
+      ...(job.entry.lent ? { lent: job.entry.lent } : {}),
       progress: (progress) => this.#onProgress(job.entry.jobId, progress),
       keepChild: (child) => this.#journal.update(job, { child }),
       stop,
     };
   }
 
+  /** What the host's own policy allows of the job, with its hooks. */
+  async #runAllowed(job: JournalJob, sessionJob: SessionJob): Promise<Verdict | null> {
+    const allowed = this.#rules.judgeJob(job.entry.spec!, job.entry.lent);
+    if (!allowed.ok) {
+      this.#say(job, allowed.failure.message, "error");
+      return failedVerdict(allowed.failure);
+    }
+    const { spec, hooks, notes } = allowed.value;
+    for (const note of notes) this.#say(job, note, "warning");
+    if (spec.kind !== "backup" || !hooks) return runJob(spec, sessionJob, this.#host);
+    return runWithHooks({ spec, hooks, hooksFolder: this.#hooksFolder }, sessionJob, this.#host);
+  }
+
   #accept(
-    jobId: string,
-    spec: JobSpec | null,
-    state: JournalEntry["state"],
+    entry: Pick<JournalEntry, "jobId" | "state" | "spec" | "lent">,
+    origin: Pick<Accepted, "source" | "nominalMs" | "scheduleVersion" | "missed">,
     more: (add: (record: JobRecord) => void) => void,
   ): JournalJob {
     const atMs = this.#host.nowMs();
-    return this.#journal.accept({ jobId, acceptedAtMs: atMs, state, spec, child: null }, (spool) => {
+    return this.#journal.accept({ ...entry, acceptedAtMs: atMs, child: null }, (spool) => {
+      const { spec } = entry;
       if (spec) {
         const { kind, repositoryId } = spec;
-        const scheduleId = spec.kind === "backup" ? { scheduleId: spec.scheduleId } : {};
-        spool.add({ type: "accepted", atMs, kind, source: "asked", repositoryId, ...scheduleId });
+        const scheduleId = scheduleOf(spec);
+        const belongs = { repositoryId, ...(scheduleId === null ? {} : { scheduleId }) };
+        spool.add({ type: "accepted", atMs, kind, ...belongs, ...origin });
       }
       more((record) => spool.add(record));
     });
@@ -160,25 +216,37 @@ export class Jobs {
 
   /** A job that ends before it begins. */
   #refuse(jobId: string, spec: JobSpec | null, verdict: Verdict): void {
-    this.#accept(jobId, spec, "finished", (add) => add({ type: "finished", atMs: this.#host.nowMs(), ...verdict }));
+    this.#accept({ jobId, spec, state: "finished", lent: null }, { source: "asked" }, (add) =>
+      add({ type: "finished", atMs: this.#host.nowMs(), ...verdict }),
+    );
     this.#log.info(`job ${jobId}: ${verdict.failure?.code ?? verdict.outcome} before it began`);
   }
 
   #finish(job: JournalJob, verdict: Verdict): void {
     job.spool.add({ type: "finished", atMs: this.#host.nowMs(), ...verdict });
-    this.#journal.update(job, { state: "finished", child: null });
+    this.#journal.finish(job);
     this.#log.info(`job ${job.entry.jobId}: ${verdict.failure?.code ?? verdict.outcome}`);
+  }
+
+  #say(job: JournalJob, text: string, level?: "warning" | "error"): void {
+    job.spool.add({ type: "logged", atMs: this.#host.nowMs(), stream: "agent", ...(level ? { level } : {}), text });
   }
 
   async #settle(job: JournalJob): Promise<void> {
     const { jobId, child, spec } = job.entry;
     const dead = await killOrphans(jobId, child, this.#host.platform);
     this.#log.info(`job ${jobId}: was interrupted by the end of a former agent`);
-    const say = (text: string, level?: "warning") =>
-      job.spool.add({ type: "logged", atMs: this.#host.nowMs(), stream: "agent", ...(level ? { level } : {}), text });
-    say("The agent stopped in the middle of this job and has started again");
-    if (!dead) say("A restic of this job does not end; restart the host before you rely on its repository", "warning");
-    if (spec) await this.#unlockAfter(job, spec);
+    this.#say(job, "The agent stopped in the middle of this job and has started again");
+    if (!dead)
+      this.#say(
+        job,
+        "A process of this job does not end; restart the host before you rely on its repository",
+        "warning",
+      );
+    if (spec) {
+      await this.#unlockAfter(job, spec);
+      await this.#postHookAfter(job, spec);
+    }
     this.#finish(job, interruptedVerdict("The agent was ended in the middle of the job."));
   }
 
@@ -186,6 +254,14 @@ export class Jobs {
     const sessionJob = this.#sessionJob(job, spec, AbortSignal.any([]));
     const session = await ResticSession.open(sessionJob, this.#host, { reach: true });
     if (session.ok) await session.value.unlock();
+  }
+
+  async #postHookAfter(job: JournalJob, spec: JobSpec): Promise<void> {
+    if (spec.kind !== "backup" || !spec.hooks) return;
+    const allowed = this.#rules.judgeJob(spec, null);
+    if (!allowed.ok) return this.#say(job, `The post hook is not run. ${allowed.failure.message}`, "warning");
+    const backup: HookedBackup = { spec, hooks: allowed.value.hooks!, hooksFolder: this.#hooksFolder };
+    await runPostHook(backup, this.#sessionJob(job, spec, this.#recovery.signal), this.#host, "failed");
   }
 }
 

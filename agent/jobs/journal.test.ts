@@ -13,6 +13,7 @@ const entry: JournalEntry = {
   state: "queued",
   spec: { kind: "snapshots", repositoryId },
   child: null,
+  lent: null,
 };
 const accepted = { type: "accepted", atMs: 1, kind: "snapshots", source: "asked", repositoryId } as const;
 const started = { type: "started", atMs: 2 } as const;

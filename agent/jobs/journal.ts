@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { SUMMARY_KEEP_MS } from "../../protocol/limits.ts";
 import { timeMs, uuid } from "../../protocol/scalars.ts";
-import { jobSpecSchema, type HelloJob } from "../../protocol/wire.ts";
+import { jobSpecSchema, wireRepositorySchema, type HelloJob } from "../../protocol/wire.ts";
 import { isSystemError, makePrivateDirectory, syncDirectory, writeFileAtomically } from "../disk/atomic-file.ts";
 import type { SpoolBudget } from "../link/spool/budget.ts";
 import { realDisk } from "../link/spool/disk.ts";
@@ -17,8 +17,10 @@ const entrySchema = v.object({
   acceptedAtMs: timeMs,
   state: v.picklist(["queued", "running", "finished"]),
   spec: v.nullable(jobSpecSchema),
-  /** The process group restic runs in; null before it is spawned. */
+  /** The process group restic or a hook runs in; null before it is spawned. */
   child: v.nullable(processMark),
+  /** A credential for this job alone, sealed; it leaves with the verdict. */
+  lent: v.optional(v.nullable(wireRepositorySchema), null),
 });
 export type JournalEntry = v.InferOutput<typeof entrySchema>;
 
@@ -86,6 +88,11 @@ export class Journal {
     return job;
   }
 
+  /** Marks a job whose verdict is in its stream; what was lent to it is erased. */
+  finish(job: JournalJob): void {
+    this.update(job, { state: "finished", child: null, lent: null });
+  }
+
   /** Changes and keeps the entry of a job. */
   update(job: JournalJob, change: Partial<JournalEntry>): void {
     job.entry = { ...job.entry, ...change };
@@ -147,7 +154,7 @@ export class Journal {
     }
     const job: JournalJob = { entry, spool: JobSpool.open(this.#spoolOptions(jobId)) };
     this.#jobs.set(jobId, job);
-    if (job.spool.ended && entry.state !== "finished") this.update(job, { state: "finished", child: null });
+    if (job.spool.ended && entry.state !== "finished") this.finish(job);
   }
 
   #forget(job: JournalJob): void {

@@ -34,4 +34,20 @@ test("a schedule waits once; while it runs, one more may wait", () => {
   expect(waitingTwin([work("a", "running", backup(1, 5))], backup(1, 5))).toBeNull();
   expect(waitingTwin([work("a", "queued", backup(1, 6))], backup(1, 5))).toBeNull();
   expect(waitingTwin([work("a", "queued", backup(1, 5))], { kind: "snapshots", repositoryId: repo(1) })).toBeNull();
+  const check: JobSpec = { ...backup(1, 5), kind: "check", readData: { mode: "none" } };
+  expect(waitingTwin([work("a", "queued", backup(1, 5))], check)).toBeNull();
+  expect(waitingTwin([work("a", "queued", check)], check)).toBe("a");
+});
+
+test("an unlock starts beside a running job, and nothing waits for it", () => {
+  const unlock: JobSpec = { kind: "unlock", repositoryId: repo(1), removeAll: false };
+  expect(
+    startable([
+      work("running", "running", backup(1, 1)),
+      work("unlock", "queued", unlock),
+      work("behind", "queued", backup(1, 2)),
+      work("unlocking", "running", { ...unlock, repositoryId: repo(2) }),
+      work("not behind", "queued", backup(2, 2)),
+    ]),
+  ).toEqual(["unlock", "not behind"]);
 });

@@ -1,4 +1,4 @@
-import type { JobSpec } from "../../protocol/wire.ts";
+import { scheduleOf, type JobSpec } from "../../protocol/wire.ts";
 
 /** A job as the queue sees it; the list is in the order of acceptance. */
 export interface QueuedWork {
@@ -7,13 +7,23 @@ export interface QueuedWork {
   spec: JobSpec | null;
 }
 
-/** The jobs that may start now: the oldest waiting one of each repository on which none runs. */
+/**
+ * The jobs that may start now: the oldest waiting one of each repository on which none runs. An unlock neither waits
+ * nor is waited for, since what it clears away may be what the others wait for.
+ */
 export function startable(jobs: readonly QueuedWork[]): string[] {
-  const busy = new Set(jobs.flatMap((job) => (job.state === "running" && job.spec ? [job.spec.repositoryId] : [])));
+  const busy = new Set(
+    jobs.flatMap(({ state, spec }) =>
+      state === "running" && spec && spec.kind !== "unlock" ? [spec.repositoryId] : [],
+    ),
+  );
   const ids: string[] = [];
   for (const { jobId, state, spec } of jobs) {
-    if (state !== "queued" || !spec || busy.has(spec.repositoryId)) continue;
-    busy.add(spec.repositoryId);
+    if (state !== "queued" || !spec) continue;
+    if (spec.kind !== "unlock") {
+      if (busy.has(spec.repositoryId)) continue;
+      busy.add(spec.repositoryId);
+    }
     ids.push(jobId);
   }
   return ids;
@@ -21,9 +31,10 @@ export function startable(jobs: readonly QueuedWork[]): string[] {
 
 /** The waiting job of the same schedule, which makes another one pointless; null when there is none. */
 export function waitingTwin(jobs: readonly QueuedWork[], spec: JobSpec): string | null {
-  if (spec.kind !== "backup") return null;
+  const scheduleId = scheduleOf(spec);
+  if (scheduleId === null || spec.kind === "forget") return null;
   const twin = jobs.find(
-    (job) => job.state === "queued" && job.spec?.kind === "backup" && job.spec.scheduleId === spec.scheduleId,
+    (job) => job.state === "queued" && job.spec?.kind === spec.kind && scheduleOf(job.spec) === scheduleId,
   );
   return twin?.jobId ?? null;
 }

@@ -25,8 +25,6 @@ export interface LinkOptions {
   join: JoinStore;
   journal: Journal;
   log: AgentLog;
-  /** The host's clock. */
-  nowMs(): number;
   /** A clock that no one sets, for waiting times. */
   monotonicMs(): number;
   /** 0..1. */
@@ -52,6 +50,7 @@ export class LinkClient {
   #socket: AgentSocket | null = null;
   #closing: Promise<void> = Promise.resolve();
   #sentMs = 0;
+  /** Server's time less the monotonic clock: the host's own clock may be set while the link stands. */
   #serverAheadMs = 0;
   #sendScheduled = false;
   readonly #drained = new Set<() => void>();
@@ -76,6 +75,11 @@ export class LinkClient {
     this.#handle({ on: "stop" });
     this.#clear("stall");
     await this.#closing;
+  }
+
+  /** Says hello anew, because what it told has changed; nothing when there is no link. */
+  renew(why: string): void {
+    this.#handle({ on: "renew", why });
   }
 
   /** New records of some job can be sent. One send for all that is kept in the same turn. */
@@ -197,7 +201,7 @@ export class LinkClient {
     const { join, journal, log } = this.#options;
     if (join.keep(welcome.join)) this.send({ type: "joined", join: welcome.join });
     else log.warn("the join number could not be kept; check the disk of the state folder");
-    this.#serverAheadMs = welcome.timeMs - this.#options.nowMs();
+    this.#serverAheadMs = welcome.timeMs - this.#options.monotonicMs();
     for (const [jobId, seq] of Object.entries(welcome.acked)) journal.acknowledge(jobId, seq);
     this.#outflow.restart(welcome.acked);
     log.info(`connected to ${this.#options.url.host}`);
@@ -207,7 +211,7 @@ export class LinkClient {
 
   #deliver(message: ServerMessage): void {
     if (message.type !== "ack") {
-      this.#options.onCommand(message, this.#options.nowMs() + this.#serverAheadMs);
+      this.#options.onCommand(message, this.#options.monotonicMs() + this.#serverAheadMs);
       return;
     }
     this.#options.journal.acknowledge(message.jobId, message.seq);

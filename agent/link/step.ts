@@ -32,7 +32,9 @@ export type LinkEvent =
   /** `silentMs`: how long nothing was sent. */
   | { on: "timer"; timer: LinkTimer; silentMs: number }
   /** Records are out and no acknowledgement moves. */
-  | { on: "stalled" };
+  | { on: "stalled" }
+  /** What the hello told has changed. */
+  | { on: "renew"; why: string };
 
 export type LinkEffect =
   | { do: "dial"; socket: number }
@@ -70,6 +72,8 @@ export function stepLink(state: LinkState, event: LinkEvent, random: number): St
       return lost(state, event.ending, random);
     case "stalled":
       return state.is === "live" ? cut(state, "no acknowledgement came for 30 s", random) : same(state);
+    case "renew":
+      return state.is === "live" ? cut(state, event.why, random) : same(state);
     case "pong":
       return { state, effects: [{ do: "disarm", timer: "pong" }] };
     case "timer":

@@ -1,0 +1,119 @@
+import { fail, ok, type Failure, type Result } from "../../protocol/failure.ts";
+import type { HostPolicy, SealedHooks } from "../../protocol/schedule.ts";
+import type { Envelope } from "../../protocol/sealed.ts";
+import type { JobSpec, Refused, WireRepository, WireSchedule } from "../../protocol/wire.ts";
+import { clipText } from "../restic/clean-text.ts";
+import type { JudgedSet } from "./judged-under.ts";
+import { judgePaths } from "./paths.ts";
+import { forbidden, hookRefusal, setCommand, type PolicyCommand } from "./refusals.ts";
+import type { RepositoryPin } from "./repository-pin.ts";
+
+export interface HostRulesOptions {
+  policy(): Result<HostPolicy>;
+  pin: RepositoryPin;
+  command: PolicyCommand;
+  /** Opens hooks that were sealed to this host for a schedule. */
+  openHooks(scheduleId: string, sealed: Envelope): Result<SealedHooks>;
+  /** Where a repository lies, as far as this host holds its credentials; null when it holds none. */
+  addressOf(repositoryId: string): string | null;
+}
+
+/** A job as the host lets it run. */
+export interface AllowedJob {
+  /** As asked, with the denied folders below its paths excluded. */
+  spec: JobSpec;
+  hooks: SealedHooks | null;
+  /** What was changed, for the log. */
+  notes: string[];
+}
+
+/** What root of this host allows, applied to everything the server sends and to every job before it runs. */
+export class HostRules {
+  readonly #options: HostRulesOptions;
+
+  constructor(options: HostRulesOptions) {
+    this.#options = options;
+  }
+
+  /** Fails with policy.unreadable, policy.forbidden and the command that would allow it, or hook.failed. */
+  judgeJob(spec: JobSpec, lent: WireRepository | null): Result<AllowedJob> {
+    const policy = this.#options.policy();
+    if (!policy.ok) return policy;
+    const refusal = this.#repositoryRefusal(spec.repositoryId, lent, policy.value);
+    if (refusal) return refusal;
+    if (spec.kind === "prune" && !policy.value.allowPrune)
+      return forbidden(
+        "The policy of this host allows no prune.",
+        setCommand(this.#options.command, "allow_prune", "true"),
+      );
+    if (spec.kind !== "backup") return ok({ spec, hooks: null, notes: [] });
+    const judged = this.#judgeBackup(spec.scheduleId, spec.paths, spec.hooks, policy.value);
+    if (!judged.ok) return judged;
+    const { hooks, excludes } = judged.value;
+    return ok({
+      spec: { ...spec, excludes: [...spec.excludes, ...excludes] },
+      hooks,
+      notes: excludes.map((pattern) => `The policy of this host denies ${pattern}, which is left out`),
+    });
+  }
+
+  /** Why a schedule cannot run here; null when it can, or when the policy cannot be read and each job says so. */
+  scheduleRefusal(schedule: WireSchedule): Failure | null {
+    const policy = this.#options.policy();
+    if (!policy.ok || schedule.kind !== "backup") return null;
+    const judged = this.#judgeBackup(schedule.id, schedule.paths, schedule.hooks, policy.value);
+    return judged.ok ? null : judged.failure;
+  }
+
+  /**
+   * Which of these credentials no job may use here; the first set ever is pinned. None while the policy cannot be
+   * read, when each job says so. Throws the system's error when the pin cannot be kept.
+   */
+  refusedCredentials(repositories: readonly WireRepository[]): Refused[] {
+    const policy = this.#options.policy();
+    if (!policy.ok) return [];
+    const { pin, command } = this.#options;
+    pin.pinFirst(repositories.flatMap(({ purpose, address }) => (purpose === "write" ? [address] : [])));
+    return repositories.flatMap(({ repositoryId, address }) => {
+      const refusal = pin.refusal(address, policy.value, command);
+      return refusal
+        ? [{ id: repositoryId, code: refusal.failure.code, message: clipText(refusal.failure.message) }]
+        : [];
+    });
+  }
+
+  /** Changes whenever the judgement of a set of the server may come out otherwise. */
+  fingerprint(set: JudgedSet): string {
+    const policy = this.#options.policy();
+    if (!policy.ok) return policy.failure.message;
+    return JSON.stringify(set === "config" ? [policy.value, this.#options.pin.addresses()] : policy.value);
+  }
+
+  #repositoryRefusal(
+    repositoryId: string,
+    lent: WireRepository | null,
+    policy: HostPolicy,
+  ): ReturnType<typeof fail> | null {
+    const { pin, command } = this.#options;
+    if (lent) return policy.allowRepositories === "first" ? null : pin.refusal(lent.address, policy, command);
+    const address = this.#options.addressOf(repositoryId);
+    return address === null ? null : pin.refusal(address, policy, command);
+  }
+
+  #judgeBackup(
+    scheduleId: string,
+    paths: readonly string[],
+    sealed: Envelope | undefined,
+    policy: HostPolicy,
+  ): Result<{ hooks: SealedHooks | null; excludes: string[] }> {
+    const judged = judgePaths(paths, policy, this.#options.command);
+    if (!judged.ok) return judged;
+    const { excludes } = judged.value;
+    if (!sealed) return ok({ hooks: null, excludes });
+    const opened = this.#options.openHooks(scheduleId, sealed);
+    if (!opened.ok) return opened;
+    const { pre, post } = opened.value;
+    const kinds = [pre, post].flatMap((hook) => (hook ? [hook.kind] : []));
+    return hookRefusal(policy, kinds, this.#options.command) ?? ok({ hooks: opened.value, excludes });
+  }
+}

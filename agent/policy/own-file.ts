@@ -1,0 +1,17 @@
+import { lstatSync, type Stats } from "node:fs";
+import { shellWord } from "./shell-word.ts";
+
+/**
+ * Why a file or folder that only root may change cannot be trusted, and the command that mends it; null when it can.
+ * An agent that is not root trusts its own user's too: it can do no more than that user anyway.
+ */
+export function distrust(path: string, kind: "file" | "folder", stat: Stats = lstatSync(path)): string | null {
+  if (stat.isSymbolicLink()) return `${path} is a symbolic link. Put the ${kind} itself there.`;
+  if (kind === "file" ? !stat.isFile() : !stat.isDirectory()) return `${path} is not a ${kind}.`;
+  const uid = process.getuid?.();
+  if (stat.uid !== 0 && stat.uid !== uid)
+    return `${path} belongs to user ${stat.uid}, not to root. Run: sudo chown root ${shellWord(path)}`;
+  if ((stat.mode & 0o022) !== 0)
+    return `${path} can be written by others (mode ${(stat.mode & 0o7777).toString(8)}). Run: sudo chmod go-w ${shellWord(path)}`;
+  return null;
+}

@@ -1,0 +1,58 @@
+import { realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ok, type Result } from "../../protocol/failure.ts";
+import type { HostPolicy } from "../../protocol/schedule.ts";
+import { forbidden, setCommand, type PolicyCommand } from "./refusals.ts";
+
+/** `path` with its symbolic links resolved, as far as it exists. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const above = dirname(path);
+    return above === path ? path : join(realPath(above), basename(path));
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}
+
+/** A path as an exclude pattern that means it and nothing else (restic manual, "Excluding Files"; Go's filepath.Match). */
+export function literalPattern(path: string): string {
+  return path.replaceAll(/[\\*?[]/g, String.raw`\$&`);
+}
+
+/**
+ * Judges what a backup wants to read, by real paths. A path that is not allowed, or is denied itself, is refused with
+ * the command that would allow it; denied folders below an allowed path are answered as exclude patterns.
+ */
+export function judgePaths(
+  paths: readonly string[],
+  policy: Pick<HostPolicy, "allowPaths" | "denyPaths">,
+  command: PolicyCommand,
+): Result<{ excludes: string[] }> {
+  const allowed = policy.allowPaths?.map(realPath) ?? null;
+  const denied = policy.denyPaths.map((path) => ({ path, real: realPath(path) }));
+  const excludes: string[] = [];
+  for (const path of paths) {
+    const real = realPath(path);
+    if (allowed && !allowed.some((folder) => isWithin(real, folder)))
+      return forbidden(
+        `The policy of this host does not allow ${path} to be backed up.`,
+        setCommand(command, "allow_paths", ...policy.allowPaths!, real),
+      );
+    const stop = denied.find((one) => isWithin(real, one.real) || isWithin(path, one.path));
+    if (stop)
+      return forbidden(
+        `The policy of this host denies ${stop.path}, so ${path} is not backed up.`,
+        setCommand(command, "deny_paths", ...policy.denyPaths.filter((one) => one !== stop.path)),
+      );
+    for (const one of denied) {
+      if (isWithin(one.real, real)) excludes.push(literalPattern(join(path, one.real.slice(real.length))));
+      // A link below the path is named too, though restic would keep only the link.
+      else if (isWithin(one.path, path)) excludes.push(literalPattern(one.path));
+    }
+  }
+  return ok({ excludes: [...new Set(excludes)] });
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import * as v from "valibot";
+import { parseWireSchedule } from "../../core/schedule/wire-schedule.ts";
+import type { Failure } from "../../protocol/failure.ts";
+import { count } from "../../protocol/scalars.ts";
+import type { Refused, ServerMessage, WireSchedule } from "../../protocol/wire.ts";
+import { writeFileAtomically } from "../disk/atomic-file.ts";
+import { clipText } from "../restic/clean-text.ts";
+
+type ScheduleSet = Extract<ServerMessage, { type: "schedule.set" }>;
+type Entry = ScheduleSet["schedules"][number];
+
+const contentSchema = v.object({ version: count, schedules: v.array(v.unknown()) });
+
+export interface AppliedSet {
+  version: number;
+  refused: Refused[];
+}
+
+/**
+ * The host's schedules, kept so that they fire with the server down. The whole set replaces the whole set; what cannot
+ * be used is refused by id and left out.
+ */
+export class KeptSchedules {
+  readonly #path: string;
+  #version = 0;
+  #schedules: readonly WireSchedule[] = [];
+  /** The parts of a set that has not come whole. */
+  #coming: { version: number; entries: Entry[]; parts: number } | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#load();
+  }
+
+  /** 0 when none were ever set, so that the server sends them. */
+  get version(): number {
+    return this.#version;
+  }
+  get schedules(): readonly WireSchedule[] {
+    return this.#schedules;
+  }
+
+  /**
+   * Takes one part; the set is applied with its last one, in one atomic write. A gap or another version drops what was
+   * collected: the server sends the set again. Answers what was applied, or null when nothing was. `refusal` is the
+   * host's own word on a schedule. Throws the system's error when the set cannot be kept.
+   */
+  take(message: ScheduleSet, refusal: (schedule: WireSchedule) => Failure | null): AppliedSet | null {
+    const { version, part, last, schedules } = message;
+    if (version < this.#version) return null;
+    if (part === 0) this.#coming = { version, entries: [], parts: 0 };
+    if (this.#coming?.version !== version || this.#coming.parts !== part) {
+      this.#coming = null;
+      return null;
+    }
+    this.#coming.entries.push(...schedules);
+    this.#coming.parts += 1;
+    if (!last) return null;
+    const { entries } = this.#coming;
+    this.#coming = null;
+    return this.#apply(version, entries, refusal);
+  }
+
+  #apply(version: number, entries: readonly Entry[], refusal: (schedule: WireSchedule) => Failure | null): AppliedSet {
+    const refused: Refused[] = [];
+    const good: WireSchedule[] = [];
+    for (const entry of entries) {
+      const parsed = parseWireSchedule(entry);
+      const failure = parsed.ok ? refusal(parsed.value) : parsed.failure;
+      if (failure) refused.push({ id: entry.id, code: failure.code, message: clipText(failure.message) });
+      else if (parsed.ok) good.push(parsed.value);
+    }
+    writeFileAtomically(this.#path, JSON.stringify({ version, schedules: good }));
+    this.#version = version;
+    this.#schedules = good;
+    return { version, refused };
+  }
+
+  #load(): void {
+    let content: unknown;
+    try {
+      content = JSON.parse(readFileSync(this.#path, "utf8"));
+    } catch {
+      return;
+    }
+    const kept = v.safeParse(contentSchema, content);
+    if (!kept.success) return;
+    const parsed = kept.output.schedules.map(parseWireSchedule);
+    this.#schedules = parsed.flatMap((one) => (one.ok ? [one.value] : []));
+    // A schedule that an older agent wrote otherwise is asked for again, and the others run meanwhile.
+    this.#version = parsed.every((one) => one.ok) ? kept.output.version : 0;
+  }
+}

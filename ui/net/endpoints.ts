@@ -9,6 +9,7 @@ import type {
   FleetSummary,
   grantAnswer,
   HooksResource,
+  HostDay,
   HostDetail,
   HostHooksResource,
   HostResource,
@@ -56,6 +57,10 @@ export const api = {
     call<undefined>("DELETE", `/api/hosts/${id(hostId)}`, { confirmName }),
   putCredentials: (hostId: string, body: Body<typeof putCredentialsBody>) =>
     call<RepositoryResource>("PUT", `/api/hosts/${id(hostId)}/repo-credentials`, body),
+  deleteAdminCredential: (hostId: string, repositoryId: string) =>
+    call<undefined>("DELETE", `/api/hosts/${id(hostId)}/repositories/${id(repositoryId)}/admin-credential`),
+  days: (hostId: string, days: number) =>
+    call<Page<HostDay>>("GET", withQuery(`/api/hosts/${id(hostId)}/days`, { days: String(days) })),
   snapshots: (hostId: string, query: Query) =>
     call<Page<SnapshotResource>>("GET", withQuery(`/api/hosts/${id(hostId)}/snapshots`, query)),
 
@@ -86,6 +91,9 @@ export const api = {
     call<JobResource>("POST", `/api/hosts/${id(hostId)}/jobs`, body),
   jobs: (query: Query) => call<Page<JobResource>>("GET", withQuery("/api/jobs", query)),
   job: (jobId: string) => call<JobResource>("GET", `/api/jobs/${id(jobId)}`),
+  /** Lets a held forget go, when its plan is still the one of this fingerprint. */
+  releaseJob: (jobId: string, fingerprint: string) =>
+    call<JobResource>("POST", `/api/jobs/${id(jobId)}/release`, { fingerprint }),
   cancelJob: (jobId: string) => call<undefined>("POST", `/api/jobs/${id(jobId)}/cancel`),
   /** Address of the plain text log, for a download link. */
   logAddress: (jobId: string) => `/api/jobs/${id(jobId)}/log`,

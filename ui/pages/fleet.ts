@@ -1,5 +1,6 @@
 import { useComputed } from "@preact/signals";
 import { useLocation } from "preact-iso";
+import { Attention } from "../parts/attention.ts";
 import { EmptyFleet } from "../parts/empty-fleet.ts";
 import { FleetTable } from "../parts/fleet-table.ts";
 import { FleetTiles } from "../parts/fleet-tiles.ts";
@@ -48,6 +49,7 @@ export function FleetPage() {
         ? html`<${EmptyFleet} />`
         : html`<${FleetTiles} fleet=${fleet} />
             ${hostsFailure.value ? failureNotice(hostsFailure.value, { actions: retry }) : null}
+            <${Attention} />
             <${FleetTable} view=${viewOf(query)} />`
     }
   </div>`;

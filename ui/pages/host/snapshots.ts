@@ -8,7 +8,7 @@ import { html } from "../../parts/html.ts";
 import { icon } from "../../parts/icon.ts";
 import { loaded, skeletonLines, useLoad } from "../../parts/load.ts";
 import { failureNotice } from "../../parts/notice.ts";
-import { whyNotNow } from "../../parts/run-backup.ts";
+import { whyNotNow } from "../../parts/run-job.ts";
 import { Ago } from "../../parts/time.ts";
 import { may } from "../../state/session.ts";
 import { literal } from "../../words/literal.ts";

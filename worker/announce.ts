@@ -1,5 +1,7 @@
 import type { FleetMessage } from "../protocol/stream.ts";
 import type { Runtime } from "./bindings.ts";
+import { loadHost } from "./store/hosts.ts";
+import { loadJob } from "./store/jobs.ts";
 
 /**
  * Tells the dashboards. What they show is read again when they reconnect, so a feed that cannot be reached costs a
@@ -12,4 +14,15 @@ export async function announce(runtime: Runtime, messages: readonly FleetMessage
   } catch (error) {
     runtime.log.warn("fleet.publish_failed", { error });
   }
+}
+
+/** Tells the dashboards of a job as its row is now, and of its host. */
+export async function announceJob(runtime: Runtime, hostId: string, jobId: string): Promise<void> {
+  const [host, job] = await Promise.all([loadHost(runtime.db, hostId, runtime.now()), loadJob(runtime.db, jobId)]);
+  if (!host || !job) return;
+  const { kind, state } = job;
+  await announce(runtime, [
+    { type: "hostChanged", host },
+    { type: "jobChanged", hostId, jobId, kind, state },
+  ]);
 }

@@ -11,6 +11,7 @@ import { healthRoutes } from "./health.ts";
 import { hostRoutes } from "./hosts.ts";
 import { jobRoutes } from "./jobs.ts";
 import { meRoutes } from "./me.ts";
+import { retentionRoutes } from "./retention.ts";
 import { sessionRoutes } from "./session.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { statusRoutes } from "./status.ts";
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   ...enrollmentRoutes,
   ...agentRoutes,
   ...jobRoutes,
+  ...retentionRoutes,
   ...snapshotRoutes,
   ...downloadRoutes,
 ];

@@ -1,74 +1,107 @@
 import * as v from "valibot";
+import { mayDo, type Action } from "../../core/access/actions.ts";
+import { encodeCursor } from "../../core/cursor.ts";
 import { chooseRepository, chooseSchedule } from "../../core/jobs/choose.ts";
-import { uuidv7 } from "../../core/ids.ts";
-import { createJobBody, cursorQuery, jobSchema, limitQuery, pageOf } from "../../protocol/api.ts";
+import { specOfSchedule } from "../../core/schedule/job-spec.ts";
+import {
+  createJobBody,
+  cursorQuery,
+  jobSchema,
+  limitQuery,
+  pageOf,
+  runScheduleBody,
+  type JobResource,
+} from "../../protocol/api.ts";
 import { fail, ok, type Failure, type Result } from "../../protocol/failure.ts";
-import { START_NOT_AFTER_MS } from "../../protocol/limits.ts";
 import { uuid } from "../../protocol/scalars.ts";
 import { JOB_STATES, TERMINAL_STATES } from "../../protocol/stream.ts";
 import { JOB_KINDS, type JobSpec } from "../../protocol/wire.ts";
 import { actorOf } from "../access/actor.ts";
-import { announce } from "../announce.ts";
-import type { Database, Runtime } from "../bindings.ts";
+import { announceJob } from "../announce.ts";
+import { askForgets, askJob, readyHost, type Asking } from "../ask-job.ts";
 import { logFileName, logStream } from "../job-log.ts";
 import { pageOfRows, readAfter } from "../page.ts";
-import { Reply, route } from "../route.ts";
-import { loadHost } from "../store/hosts.ts";
-import {
-  jobResource,
-  listJobRows,
-  loadJob,
-  recordCancelAsked,
-  recordJobAsked,
-  recordJobNotTaken,
-} from "../store/jobs.ts";
+import { Reply, route, type Principal } from "../route.ts";
+import { listWaitingForForget, recordHeldDiscarded } from "../store/forgets.ts";
+import { loadHostSchedules } from "../store/host-sets.ts";
+import { jobResource, listJobRows, loadJob, recordCancelAsked } from "../store/jobs.ts";
 import { listRepositoryRows } from "../store/repositories.ts";
-import { listSchedules } from "../store/schedules.ts";
-import { noHost } from "./hosts.ts";
+import { listScheduleRows, type ScheduleRow } from "../store/schedules.ts";
 
-function noJob(): { ok: false; failure: Failure } {
+export function noJob(): { ok: false; failure: Failure } {
   return fail("job.not_found", "There is no such job.");
 }
 function alreadyFinished(): { ok: false; failure: Failure } {
   return fail("job.already_finished", "This job has already ended.");
 }
 
-/** What the agent is asked to do, from the schedules and repositories the host has now. */
-async function specOf(
-  db: Database,
-  hostId: string,
-  body: v.InferOutput<typeof createJobBody>,
-  nowMs: number,
-): Promise<Result<{ spec: JobSpec; scheduleName: string | null }>> {
-  const repositories = await listRepositoryRows(db, hostId);
-  if (body.kind === "init" || body.kind === "snapshots") {
-    const repository = chooseRepository(repositories, body.repositoryId);
-    if (!repository.ok) return repository;
-    return ok({ spec: { kind: body.kind, repositoryId: repository.value.id }, scheduleName: null });
-  }
-  if (body.kind !== "backup") return fail("protocol.unsupported", "This server cannot run such a job yet.");
-  const backups = (await listSchedules(db, hostId, nowMs)).filter((schedule) => schedule.kind === "backup");
-  const schedule = chooseSchedule(backups, body.scheduleId);
-  if (!schedule.ok) return schedule;
-  const { id, name, repositoryId, paths, excludes, tags, limits } = schedule.value;
-  const repository = chooseRepository(repositories, repositoryId);
-  if (!repository.ok) return repository;
-  const createRepository = repository.value.createRepository === 1;
-  const { verbose } = body;
-  return ok({
-    spec: { kind: "backup", repositoryId, scheduleId: id, paths, excludes, tags, createRepository, verbose, limits },
-    scheduleName: name,
-  });
+/** The finer of a route's actions, which depends on what is asked. */
+function allowed(principal: Principal, action: Action, what: string): Result<null> {
+  if (mayDo(principal.role, action)) return ok(null);
+  return fail("auth.forbidden", `Your role, ${principal.role}, may not ${what}. Ask an administrator.`);
 }
 
-async function announceJob(runtime: Runtime, hostId: string, jobId: string): Promise<void> {
-  const [host, job] = await Promise.all([loadHost(runtime.db, hostId, runtime.now()), loadJob(runtime.db, jobId)]);
-  if (!host || !job) return;
-  const { kind, state } = job;
-  await announce(runtime, [
-    { type: "hostChanged", host },
-    { type: "jobChanged", hostId, jobId, kind, state },
-  ]);
+type Overrides = Pick<v.InferOutput<typeof runScheduleBody>, "limits"> & { verbose?: boolean };
+
+/** Runs a schedule of any kind now, as its clock would, but for the overrides. */
+async function runSchedule(asking: Asking, row: ScheduleRow, overrides: Overrides): Promise<Result<JobResource>> {
+  const { runtime, host, principal } = asking;
+  const { db } = runtime;
+  const limits = overrides.limits === undefined ? {} : { limits: overrides.limits };
+  switch (row.kind) {
+    case "forget":
+      return askForgets(asking, await listWaitingForForget(db, host.id, row.repositoryId));
+    case "prune": {
+      const may = allowed(principal, "job.prune", "prune");
+      if (!may.ok) return may;
+      const spec: JobSpec = {
+        kind: "prune",
+        repositoryId: row.repositoryId,
+        scheduleId: row.id,
+        limits: overrides.limits ?? (JSON.parse(row.limits) as NonNullable<Overrides["limits"]>),
+      };
+      return askJob(asking, spec, row.name);
+    }
+    case "backup":
+    case "check": {
+      const set = await loadHostSchedules(db, host.id);
+      const schedule = set?.schedules.find(({ id }) => id === row.id);
+      if (!schedule) return noSchedule();
+      const spec = specOfSchedule(schedule);
+      const verbose = spec.kind === "backup" ? { verbose: overrides.verbose ?? false } : {};
+      return askJob(asking, { ...spec, ...verbose, ...limits }, row.name);
+    }
+  }
+}
+
+function noSchedule(): { ok: false; failure: Failure } {
+  return fail("schedule.not_found", "This host has no such schedule. It may have been removed.");
+}
+
+const choosable = (row: ScheduleRow) => ({ ...row, enabled: row.enabled === 1, manual: row.manual === 1, row });
+
+/** Carries out what the body of POST /api/hosts/:id/jobs asks for. */
+async function askOf(asking: Asking, body: v.InferOutput<typeof createJobBody>): Promise<Result<JobResource>> {
+  const { runtime, host, principal } = asking;
+  if (body.kind === "backup" || body.kind === "forget") {
+    const backups = (await listScheduleRows(runtime.db, host.id)).filter((row) => row.kind === "backup");
+    const fitting = body.kind === "backup" ? backups : backups.filter((row) => row.retention !== null);
+    const schedule = chooseSchedule(fitting.map(choosable), body.scheduleId);
+    if (!schedule.ok) return schedule;
+    if (body.kind === "forget") return askForgets(asking, [schedule.value.id]);
+    return runSchedule(asking, schedule.value.row, body);
+  }
+  if (body.kind === "prune") {
+    const may = allowed(principal, "job.prune", "prune");
+    if (!may.ok) return may;
+  }
+  if (body.kind === "unlock" && body.removeAll) {
+    const may = allowed(principal, "job.unlock_all", "remove locks that others hold");
+    if (!may.ok) return may;
+  }
+  const repository = chooseRepository(await listRepositoryRows(runtime.db, host.id), body.repositoryId);
+  if (!repository.ok) return repository;
+  return askJob(asking, { ...body, repositoryId: repository.value.id }, null);
 }
 
 export const jobRoutes = [
@@ -81,65 +114,37 @@ export const jobRoutes = [
     response: jobSchema,
     status: 202,
     async handler({ runtime, peer, params, body }, principal) {
-      const { db, random } = runtime;
-      const host = await loadHost(db, params.id, runtime.now());
-      if (!host) return noHost();
-      if (host.locked) {
-        return fail(
-          "host.locked",
-          "Two copies of this host's agent were seen. An administrator has to choose one first.",
-        );
-      }
-      const chosen = await specOf(db, host.id, body, runtime.now());
+      const host = await readyHost(runtime, params.id);
+      return host.ok ? askOf({ runtime, host: host.value, principal, peer }, body) : host;
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/hosts/:id/schedules/:sid/run",
+    access: { action: "job.run" },
+    summary: "Run a schedule now; a forget may come out held",
+    body: runScheduleBody,
+    response: jobSchema,
+    status: 202,
+    async handler({ runtime, peer, params, body }, principal) {
+      const host = await readyHost(runtime, params.id);
+      if (!host.ok) return host;
+      const row = (await listScheduleRows(runtime.db, params.id)).find(({ id }) => id === params.sid);
+      if (!row) return noSchedule();
+      const chosen = chooseSchedule([choosable(row)], row.id);
       if (!chosen.ok) return chosen;
-      const { spec, scheduleName } = chosen.value;
-      const relay = runtime.relay(host.id);
-      if (!(await relay.isOnline())) {
-        return fail("host.offline", "This host is offline. Run the job when it is back.", { retry: true });
-      }
-      const nowMs = runtime.now();
-      const job = {
-        id: uuidv7(nowMs, random),
-        hostId: host.id,
-        spec,
-        scheduleName,
-        askedBy: principal.name,
-        notAfterMs: nowMs + START_NOT_AFTER_MS,
-      };
-      const audit = {
-        ...actorOf(principal, peer),
-        action: "job.run",
-        targetKind: "host",
-        targetId: host.id,
-        targetName: host.name,
-        detail: { jobId: job.id, kind: spec.kind },
-      };
-      if (!(await recordJobAsked(db, job, audit, { nowMs, random }))) {
-        return fail("job.conflict", "A backup of the same schedule already waits on this host.");
-      }
-      const { id: jobId, notAfterMs } = job;
-      try {
-        const taken = await relay.enqueue({ jobId, spec, notAfterMs, createdAtMs: nowMs, cancelAsked: false });
-        if (!taken.ok) {
-          await recordJobNotTaken(db, jobId, taken.failure, nowMs);
-          return taken;
-        }
-      } catch (error) {
-        // The row is there: the sweeper of run-due.ts offers it again until notAfterMs.
-        runtime.log.warn("relay.enqueue_failed", { hostId: host.id, jobId, error });
-      }
-      await announceJob(runtime, host.id, jobId);
-      const made = await loadJob(db, jobId);
-      return made ? ok(made) : noHost();
+      return runSchedule({ runtime, host: host.value, principal, peer }, row, body);
     },
   }),
   route({
     method: "GET",
     path: "/api/jobs",
     access: { action: "job.read" },
-    summary: "Jobs, newest first",
+    summary: "Jobs, newest first; with a filter a page may hold few or none and yet name a next one",
     query: v.strictObject({
       hostId: v.optional(uuid),
+      scheduleId: v.optional(uuid),
+      since: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be a time in ms"), v.transform(Number))),
       state: v.optional(v.picklist(JOB_STATES)),
       kind: v.optional(v.picklist(JOB_KINDS)),
       limit: limitQuery,
@@ -149,8 +154,10 @@ export const jobRoutes = [
     async handler({ runtime, query }) {
       const after = readAfter(query.after, ["integer", "text"]);
       if (!after.ok) return after;
-      const rows = await listJobRows(runtime.db, query, after.value, query.limit + 1);
-      return ok(pageOfRows(rows, query.limit, jobResource, ({ job }) => [job.createdAt, job.id]));
+      const filter = { ...query, sinceMs: query.since };
+      const { rows, examinedTo } = await listJobRows(runtime.db, filter, after.value, query.limit + 1);
+      const page = pageOfRows(rows, query.limit, jobResource, ({ job }) => [job.createdAt, job.id]);
+      return ok(page.next === undefined && examinedTo ? { ...page, next: encodeCursor(examinedTo) } : page);
     },
   }),
   route({
@@ -203,7 +210,14 @@ export const jobRoutes = [
         targetName: job.hostName,
         detail: { jobId: job.id, kind: job.kind },
       };
-      await recordCancelAsked(db, job.id, principal.name, audit, { nowMs: runtime.now(), random });
+      const at = { nowMs: runtime.now(), random };
+      if (job.state === "held") {
+        const discarded = await recordHeldDiscarded(db, job, principal.name, audit, at);
+        if (!discarded) return fail("request.conflict", "This forget is no longer held. Reload the page.");
+        await announceJob(runtime, job.hostId, job.id);
+        return ok((await loadJob(db, job.id)) ?? job);
+      }
+      await recordCancelAsked(db, job.id, principal.name, audit, at);
       const asked = await runtime.relay(job.hostId).cancel(job.id);
       // A relay that does not know the job yet is told when the sweeper offers it: the wish is on the row.
       if (!asked.ok && asked.failure.code !== "job.not_found") return asked;

@@ -3,10 +3,10 @@ import type { RandomBytes } from "../../core/ids.ts";
 import type { JobResource } from "../../protocol/api.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { JobState } from "../../protocol/stream.ts";
-import type { BackupSummary, JobKind, JobSpec } from "../../protocol/wire.ts";
+import { scheduleOf, type BackupSummary, type JobKind, type JobResult, type JobSpec } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
-import { insertWhere } from "./insert-where.ts";
+import { insertWhere, type RowOrSql } from "./insert-where.ts";
 import { hosts, jobs } from "./schema.ts";
 
 /** How far back an earlier request of the same schedule is looked for: a queued job is settled long before. */
@@ -27,6 +27,7 @@ export function jobResource({ job, hostName }: JobRow): JobResource {
     source: job.source,
     ...(job.scheduleId === null ? {} : { scheduleId: job.scheduleId }),
     ...(job.scheduleName === null ? {} : { scheduleName: job.scheduleName }),
+    ...(job.nominalAt === null ? {} : { nominalAtMs: job.nominalAt }),
     ...(job.repositoryId === null ? {} : { repositoryId: job.repositoryId }),
     ...(job.askedBy === null ? {} : { askedBy: job.askedBy }),
     ...(job.cancelAskedAt === null ? {} : { cancelAskedAtMs: job.cancelAskedAt }),
@@ -40,6 +41,9 @@ export function jobResource({ job, hostName }: JobRow): JobResource {
     ...(job.failure === null ? {} : { failure: JSON.parse(job.failure) as Failure }),
     ...(job.lastError === null ? {} : { lastError: job.lastError }),
     ...(job.summary === null ? {} : { summary: JSON.parse(job.summary) as BackupSummary }),
+    ...(job.result === null ? {} : { result: JSON.parse(job.result) as JobResult }),
+    ...(job.held === null ? {} : { held: JSON.parse(job.held) as NonNullable<JobResource["held"]> }),
+    ...(job.releasedBy === null ? {} : { releasedBy: job.releasedBy }),
     ...(job.resticVersion === null ? {} : { resticVersion: job.resticVersion }),
   };
 }
@@ -57,26 +61,81 @@ export async function findJobHost(db: Database, jobId: string): Promise<string |
 
 export interface JobFilter {
   hostId?: string | undefined;
+  scheduleId?: string | undefined;
   state?: JobState | undefined;
   kind?: JobKind | undefined;
+  /** Only jobs made at or after this time. */
+  sinceMs?: number | undefined;
 }
 
-/** Jobs newest first; `after` is the (created_at, id) of the row before. At most `limit`. */
+/** (created_at, id): the order of every list of jobs. */
+export type JobKey = readonly [createdAtMs: number, id: string];
+
+/** How many jobs one page looks through for those that fit; the next page goes on from there. */
+export const JOBS_EXAMINED = 20_000;
+
+/**
+ * Jobs newest first, at most `limit`; `after` is the key of the row before. What no index answers alone is looked for
+ * in the next JOBS_EXAMINED jobs only: then `examinedTo` is the key after which the rest begins, and the rows may be
+ * few or none. A list that goes on has `limit` rows or an `examinedTo`.
+ */
 export async function listJobRows(
   db: Database,
   filter: JobFilter,
-  after: readonly [number, string] | null,
+  after: JobKey | null,
   limit: number,
-): Promise<JobRow[]> {
-  const where: SQL[] = [];
-  if (filter.hostId !== undefined) where.push(eq(jobs.hostId, filter.hostId));
-  if (filter.state !== undefined) where.push(eq(jobs.state, filter.state));
-  if (filter.kind !== undefined) where.push(eq(jobs.kind, filter.kind));
-  if (after) where.push(sql`(${jobs.createdAt}, ${jobs.id}) < (${after[0]}, ${after[1]})`);
-  return selectJobs(db)
-    .where(and(...where))
+): Promise<{ rows: JobRow[]; examinedTo: JobKey | null }> {
+  const { range, rest } = predicatesOf(filter);
+  if (after) range.push(sql`(${jobs.createdAt}, ${jobs.id}) < (${after[0]}, ${after[1]})`);
+  let examinedTo: JobKey | null = null;
+  if (rest.length > 0) {
+    const [last] = await db
+      .select({ createdAt: jobs.createdAt, id: jobs.id })
+      .from(jobs)
+      .where(and(...range))
+      .orderBy(desc(jobs.createdAt), desc(jobs.id))
+      .limit(1)
+      .offset(JOBS_EXAMINED - 1);
+    if (last) {
+      examinedTo = [last.createdAt, last.id];
+      range.push(sql`(${jobs.createdAt}, ${jobs.id}) >= (${last.createdAt}, ${last.id})`);
+    }
+  }
+  const rows = await selectJobs(db)
+    .where(and(...range, ...rest))
     .orderBy(desc(jobs.createdAt), desc(jobs.id))
     .limit(limit);
+  return { rows, examinedTo };
+}
+
+/**
+ * The part of a filter that is a range of one index of jobs, and what each row is then asked. SQLite takes a partial
+ * index only when the query holds its very condition, so those are written out (sqlite.org/partialindex.html).
+ */
+function predicatesOf(filter: JobFilter): { range: SQL[]; rest: SQL[] } {
+  const { hostId, scheduleId, state, kind, sinceMs } = filter;
+  const range: SQL[] = [];
+  const rest: SQL[] = [];
+  const stateIs = state === undefined ? [] : [eq(jobs.state, state)];
+  const kindIs = kind === undefined ? [] : [eq(jobs.kind, kind)];
+  if (hostId !== undefined) {
+    range.push(eq(jobs.hostId, hostId));
+    rest.push(...stateIs, ...kindIs);
+  } else if (state === "held") {
+    range.push(sql`${jobs.state} = 'held'`);
+    rest.push(...kindIs);
+  } else if (state === "failed") {
+    range.push(sql`${jobs.state} = 'failed'`);
+    rest.push(...kindIs);
+  } else if (kind !== undefined && kind !== "backup") {
+    range.push(sql`${jobs.kind} <> 'backup'`);
+    rest.push(...stateIs, ...kindIs);
+  } else {
+    rest.push(...stateIs, ...kindIs);
+  }
+  if (scheduleId !== undefined) rest.push(eq(jobs.scheduleId, scheduleId));
+  if (sinceMs !== undefined) range.push(sql`${jobs.createdAt} >= ${sinceMs}`);
+  return { range, rest };
 }
 
 export interface NewJob {
@@ -84,13 +143,37 @@ export interface NewJob {
   hostId: string;
   spec: JobSpec;
   scheduleName: string | null;
-  askedBy: string;
+  source: "asked" | "schedule";
+  askedBy: string | null;
   notAfterMs: number;
+  /** When the schedule meant it, and how many fires before it were missed; for a job that a clock fired. */
+  nominalMs?: number;
+  missed?: number;
+}
+
+/** The row of a job that waits for its relay. */
+export function queuedJobRow(job: NewJob, nowMs: number): RowOrSql<typeof jobs> {
+  return {
+    id: job.id,
+    hostId: job.hostId,
+    kind: job.spec.kind,
+    state: "queued",
+    source: job.source,
+    spec: JSON.stringify(job.spec),
+    scheduleId: scheduleOf(job.spec),
+    scheduleName: job.scheduleName,
+    repositoryId: job.spec.repositoryId,
+    askedBy: job.askedBy,
+    notAfter: job.notAfterMs,
+    createdAt: nowMs,
+    nominalAt: job.nominalMs ?? null,
+    missed: job.missed ?? 0,
+  };
 }
 
 /**
- * A job someone asked for, queued and not yet offered to the relay. False when the host is gone, or when the same
- * schedule already waits on it.
+ * A job someone asked for, queued and not yet offered to the relay. False when the host is gone, or when the same job
+ * already waits on it: of the same schedule, or the same kind for a repository.
  */
 export async function recordJobAsked(
   db: Database,
@@ -98,27 +181,14 @@ export async function recordJobAsked(
   audit: AuditEntry,
   at: { nowMs: number; random: RandomBytes },
 ): Promise<boolean> {
-  const scheduleId = job.spec.kind === "backup" ? job.spec.scheduleId : null;
+  const { kind, repositoryId } = job.spec;
   const waiting = sql`EXISTS (SELECT 1 FROM ${jobs} WHERE host_id = ${job.hostId} AND created_at > ${at.nowMs - SAME_SCHEDULE_WITHIN_MS}
-    AND state = 'queued' AND schedule_id = ${scheduleId})`;
+    AND state = 'queued' AND kind = ${kind} AND repository_id = ${repositoryId} AND schedule_id IS ${scheduleOf(job.spec)})`;
   const [inserted] = await db.batch([
     insertWhere(
       db,
       jobs,
-      {
-        id: job.id,
-        hostId: job.hostId,
-        kind: job.spec.kind,
-        state: "queued",
-        source: "asked",
-        spec: JSON.stringify(job.spec),
-        scheduleId,
-        scheduleName: job.scheduleName,
-        repositoryId: job.spec.repositoryId,
-        askedBy: job.askedBy,
-        notAfter: job.notAfterMs,
-        createdAt: at.nowMs,
-      },
+      queuedJobRow(job, at.nowMs),
       sql`EXISTS (SELECT 1 FROM ${hosts} WHERE id = ${job.hostId}) AND NOT ${waiting}`,
     ),
     auditStatement(db, audit, { ...at, ifChanged: true }),

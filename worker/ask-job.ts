@@ -1,0 +1,120 @@
+import { uuidv7 } from "../core/ids.ts";
+import type { HostResource, JobResource } from "../protocol/api.ts";
+import { fail, ok, type Failure, type Result } from "../protocol/failure.ts";
+import { START_NOT_AFTER_MS } from "../protocol/limits.ts";
+import type { JobSpec } from "../protocol/wire.ts";
+import { actorOf } from "./access/actor.ts";
+import { announceJob } from "./announce.ts";
+import type { Peer, QueuedJob, Runtime } from "./bindings.ts";
+import { applyRetention } from "./forget/apply-retention.ts";
+import { handOver } from "./hand-over.ts";
+import type { Principal } from "./route.ts";
+import type { AuditEntry } from "./store/audit.ts";
+import { loadHost } from "./store/hosts.ts";
+import { loadJob, recordJobAsked, recordJobNotTaken } from "./store/jobs.ts";
+
+/** A person who asks a host that can be asked. */
+export interface Asking {
+  runtime: Runtime;
+  host: HostResource;
+  principal: Principal;
+  peer: Peer;
+}
+
+/** The host, if it can take a job now. */
+export async function readyHost(runtime: Runtime, hostId: string): Promise<Result<HostResource>> {
+  const host = await loadHost(runtime.db, hostId, runtime.now());
+  if (!host) return fail("host.not_found", "There is no such host. It may have been removed.");
+  if (host.locked) {
+    return fail("host.locked", "Two copies of this host's agent were seen. An administrator has to choose one first.");
+  }
+  if (!(await runtime.relay(host.id).isOnline())) return isOffline();
+  return ok(host);
+}
+
+export function isOffline(): { ok: false; failure: Failure } {
+  return fail("host.offline", "This host is offline. Run the job when it is back.", { retry: true });
+}
+
+function auditOf({ host, principal, peer }: Asking, kind: JobSpec["kind"], jobId: string): AuditEntry {
+  return {
+    ...actorOf(principal, peer),
+    action: "job.run",
+    targetKind: "host",
+    targetId: host.id,
+    targetName: host.name,
+    detail: { jobId, kind },
+  };
+}
+
+/** Writes a job down and hands it to the host's relay. Answers the job as it is then. */
+export async function askJob(asking: Asking, spec: JobSpec, scheduleName: string | null): Promise<Result<JobResource>> {
+  const { runtime, host, principal } = asking;
+  const { db, random } = runtime;
+  const nowMs = runtime.now();
+  const job = {
+    id: uuidv7(nowMs, random),
+    hostId: host.id,
+    spec,
+    scheduleName,
+    source: "asked" as const,
+    askedBy: principal.name,
+    notAfterMs: nowMs + START_NOT_AFTER_MS,
+  };
+  if (!(await recordJobAsked(db, job, auditOf(asking, spec.kind, job.id), { nowMs, random }))) {
+    return fail("job.conflict", "The same job already waits on this host.");
+  }
+  const { id: jobId, notAfterMs } = job;
+  return handOverAsked(runtime, host.id, { jobId, spec, notAfterMs, createdAtMs: nowMs, cancelAsked: false });
+}
+
+/**
+ * Applies the retention of the first of these schedules that has something to remove now, and so on with the others.
+ * Answers the first forget that came of it, which may be held; forget.nothing when there is nothing to remove.
+ */
+export async function askForgets(asking: Asking, scheduleIds: readonly string[]): Promise<Result<JobResource>> {
+  const { runtime, host, principal } = asking;
+  let first: Result<JobResource> | null = null;
+  for (const scheduleId of scheduleIds) {
+    const outcome = await applyRetention(runtime, host.id, scheduleId, {
+      by: "person",
+      name: principal.name,
+      audit: (jobId) => auditOf(asking, "forget", jobId),
+    });
+    if (outcome.is === "overtaken") return fail("request.conflict", "This was changed meanwhile. Try again.");
+    if (outcome.is === "held") {
+      await announceJob(runtime, host.id, outcome.jobId);
+      const job = await loadJob(runtime.db, outcome.jobId);
+      if (job) first ??= ok(job);
+    } else if (outcome.is === "queued") {
+      const { id: jobId, spec, notAfterMs } = outcome.job;
+      if (outcome.ended !== null) await announceJob(runtime, host.id, outcome.ended);
+      const createdAtMs = runtime.now();
+      const asked = await handOverAsked(runtime, host.id, { jobId, spec, notAfterMs, createdAtMs, cancelAsked: false });
+      first ??= asked;
+    }
+  }
+  return first ?? fail("forget.nothing", "The retention keeps every snapshot there is, so there is nothing to remove.");
+}
+
+/** Hands a job over that is written down; a host that does not take it settles it as failed. */
+async function handOverAsked(
+  runtime: Runtime,
+  hostId: string,
+  job: Omit<QueuedJob, "lent">,
+): Promise<Result<JobResource>> {
+  const { jobId } = job;
+  try {
+    const taken = await handOver(runtime, hostId, job);
+    if (!taken.ok) {
+      await recordJobNotTaken(runtime.db, jobId, taken.failure, runtime.now());
+      return taken;
+    }
+  } catch (error) {
+    // The row is there: the sweeper of run-due.ts offers it again until notAfterMs.
+    runtime.log.warn("relay.enqueue_failed", { hostId, jobId, error });
+  }
+  await announceJob(runtime, hostId, jobId);
+  const made = await loadJob(runtime.db, jobId);
+  return made ? ok(made) : fail("host.not_found", "There is no such host. It may have been removed.");
+}

@@ -23,7 +23,7 @@ export function createOutside(parts: OutsideParts): RelayOutside {
   const { db, fleet, log, now, random } = parts;
   return {
     loadConfig: (hostId) => loadHostConfig(db, hostId, parts.secretKeys, random),
-    loadSchedules: (hostId) => loadHostSchedules(db, hostId),
+    loadSchedules: (hostId) => loadHostSchedules(db, hostId, parts.secretKeys, random),
     async recordFacts(hostId, facts) {
       const messages = await recordFacts(db, hostId, facts, { nowMs: now(), random });
       if (messages.length === 0) return;

@@ -2,8 +2,10 @@ import { and, eq } from "drizzle-orm";
 import type { RandomBytes } from "../../core/ids.ts";
 import { openAtRest, type SealKey } from "../../core/secrets/at-rest.ts";
 import { sealToHost } from "../../core/secrets/to-host.ts";
-import { sealContext, type WireRepository, type WireSchedule } from "../../protocol/wire.ts";
+import type { SealedHooks } from "../../protocol/schedule.ts";
+import { hooksContext, sealContext, type WireRepository, type WireSchedule } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
+import { hooksPlace, openHooks } from "./hooks.ts";
 import { credentialPlace } from "./repositories.ts";
 import { scheduleOfRow } from "./schedules.ts";
 import { hosts, repositories, repositoryCredentials, schedules } from "./schema.ts";
@@ -54,25 +56,50 @@ export async function loadHostConfig(
   };
 }
 
-/** The schedules that a host fires, the disabled ones too. Null when the host is gone. */
+/**
+ * The schedules that a host fires, the disabled ones too, each with its own hooks or else the host's, sealed to its key;
+ * only `scheduleId` when it is given. Null when the host is gone. The version is read before the rows.
+ */
 export async function loadHostSchedules(
   db: Database,
   hostId: string,
+  keys: readonly SealKey[],
+  random: RandomBytes,
+  scheduleId?: string,
 ): Promise<{ version: number; schedules: WireSchedule[] } | null> {
-  const [host] = await db.select({ version: hosts.scheduleVersion }).from(hosts).where(eq(hosts.id, hostId)).limit(1);
+  const [host] = await db
+    .select({
+      version: hosts.scheduleVersion,
+      sealKey: hosts.sealKey,
+      hooks: hosts.hooks,
+      hooksVersion: hosts.hooksVersion,
+      shell: hosts.hookShell,
+    })
+    .from(hosts)
+    .where(eq(hosts.id, hostId))
+    .limit(1);
   if (!host) return null;
   const rows = await db
     .select({ schedule: schedules, createRepository: repositories.createRepository })
     .from(schedules)
     .innerJoin(repositories, eq(repositories.id, schedules.repositoryId))
-    .where(eq(schedules.hostId, hostId))
+    .where(and(eq(schedules.hostId, hostId), scheduleId === undefined ? undefined : eq(schedules.id, scheduleId)))
     .orderBy(schedules.id);
+  const hostHooks = openHooks(keys, hooksPlace("hosts", hostId, host.hooksVersion), host.hooks);
   return {
     version: host.version,
     schedules: rows.flatMap(({ schedule, createRepository }): WireSchedule[] => {
       const input = scheduleOfRow(schedule);
       if (input.kind !== "backup" && input.kind !== "check") return [];
-      return [{ ...input, id: schedule.id, createRepository: createRepository === 1 }];
+      const { id, hooksVersion } = schedule;
+      const entry = { ...input, id, createRepository: createRepository === 1 };
+      const hooks =
+        input.kind === "backup"
+          ? (openHooks(keys, hooksPlace("schedules", id, hooksVersion), schedule.hooks) ?? hostHooks)
+          : null;
+      if (hooks?.pre === undefined && hooks?.post === undefined) return [entry];
+      const plain: SealedHooks = { ...hooks, shell: host.shell };
+      return [{ ...entry, hooks: sealToHost(host.sealKey, hooksContext(hostId, id), JSON.stringify(plain), random) }];
     }),
   };
 }

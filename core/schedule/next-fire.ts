@@ -1,4 +1,3 @@
-import { cronFields } from "./cron.ts";
 import { wallMatcher } from "./wall-matcher.ts";
 import { DAY_MS, zoneClock, type ZoneClock } from "./zone-clock.ts";
 
@@ -16,24 +15,23 @@ export interface Timing {
  * it, one that comes twice fires the first time. Two times that come to the same instant are one fire.
  */
 export function nextFire({ cron, timeZone }: Timing, afterMs: number): number | null {
-  const match = wallMatcher(cron);
+  const { next, followsRealTime } = wallMatcher(cron);
   const clock = zoneClock(timeZone);
-  const { followsRealTime } = cronFields(cron);
   let fromMs = Math.floor(afterMs) + 1;
   for (;;) {
     const { startMs, endMs, offsetMs, change } = clock.pieceAt(fromMs);
     let wallMs = fromMs + offsetMs;
     if (!followsRealTime) {
       if (change && fromMs === startMs) {
-        const skippedMs = match(startMs + change.beforeMs);
+        const skippedMs = next(startMs + change.beforeMs);
         if (skippedMs !== null && skippedMs < startMs + change.afterMs) return startMs;
       }
       wallMs = Math.max(wallMs, wallReachedMs(clock, fromMs));
     }
-    const matchMs = match(wallMs);
+    const matchMs = next(wallMs);
     if (matchMs !== null && matchMs < endMs + offsetMs) return matchMs - offsetMs;
     // No offset is as large as a day: nothing fires before the next match on any wall that may follow.
-    const laterMs = match(endMs - DAY_MS);
+    const laterMs = next(endMs - DAY_MS);
     if (laterMs === null) return null;
     fromMs = Math.max(endMs, laterMs - DAY_MS);
   }

@@ -1,7 +1,13 @@
 import { Cron } from "croner";
+import { cronFields } from "./cron.ts";
 
-/** The first wall-clock minute at or after another that a cron matches, as if the wall ran in UTC; null = never again. */
-export type WallMatcher = (fromMs: number) => number | null;
+/** What a cron says of a wall clock that nothing ever changes. Wall times are ms, as if the wall ran in UTC. */
+export interface WallMatcher {
+  /** The first minute that matches at or after a wall time; null = never again. */
+  readonly next: (fromMs: number) => number | null;
+  /** `cronFields` says what it means. */
+  readonly followsRealTime: boolean;
+}
 
 /** croner keeps 80 KB for each pattern, so only those in use are remembered. */
 const MAX_MATCHERS = 64;
@@ -16,7 +22,8 @@ export function wallMatcher(cron: string): WallMatcher {
   if (!matcher) {
     const pattern = new Cron(cron, { paused: true, mode: "5-part", utcOffset: 0 });
     // croner looks strictly after a whole second.
-    matcher = (fromMs) => pattern.nextRun(new Date(fromMs - 1))?.getTime() ?? null;
+    const next = (fromMs: number) => pattern.nextRun(new Date(fromMs - 1))?.getTime() ?? null;
+    matcher = { next, followsRealTime: cronFields(cron).followsRealTime };
     if (matchers.size >= MAX_MATCHERS) matchers.clear();
     matchers.set(cron, matcher);
   }

@@ -64,8 +64,8 @@ async function runSchedule(asking: Asking, row: ScheduleRow, overrides: Override
     }
     case "backup":
     case "check": {
-      const set = await loadHostSchedules(db, host.id);
-      const schedule = set?.schedules.find(({ id }) => id === row.id);
+      const set = await loadHostSchedules(db, host.id, runtime.secretKeys, runtime.random, row.id);
+      const schedule = set?.schedules[0];
       if (!schedule) return noSchedule();
       const spec = specOfSchedule(schedule);
       const verbose = spec.kind === "backup" ? { verbose: overrides.verbose ?? false } : {};

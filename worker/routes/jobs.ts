@@ -104,6 +104,8 @@ async function askOf(asking: Asking, body: v.InferOutput<typeof createJobBody>):
   return askJob(asking, { ...body, repositoryId: repository.value.id }, null);
 }
 
+const timeQuery = v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be a time in ms"), v.transform(Number)));
+
 export const jobRoutes = [
   route({
     method: "POST",
@@ -144,7 +146,8 @@ export const jobRoutes = [
     query: v.strictObject({
       hostId: v.optional(uuid),
       scheduleId: v.optional(uuid),
-      since: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be a time in ms"), v.transform(Number))),
+      since: timeQuery,
+      until: timeQuery,
       state: v.optional(v.picklist(JOB_STATES)),
       kind: v.optional(v.picklist(JOB_KINDS)),
       limit: limitQuery,
@@ -154,7 +157,7 @@ export const jobRoutes = [
     async handler({ runtime, query }) {
       const after = readAfter(query.after, ["integer", "text"]);
       if (!after.ok) return after;
-      const filter = { ...query, sinceMs: query.since };
+      const filter = { ...query, sinceMs: query.since, untilMs: query.until };
       const { rows, examinedTo } = await listJobRows(runtime.db, filter, after.value, query.limit + 1);
       const page = pageOfRows(rows, query.limit, jobResource, ({ job }) => [job.createdAt, job.id]);
       return ok(page.next === undefined && examinedTo ? { ...page, next: encodeCursor(examinedTo) } : page);

@@ -66,6 +66,8 @@ export interface JobFilter {
   kind?: JobKind | undefined;
   /** Only jobs made at or after this time. */
   sinceMs?: number | undefined;
+  /** Only jobs made before this time. */
+  untilMs?: number | undefined;
 }
 
 /** (created_at, id): the order of every list of jobs. */
@@ -113,7 +115,7 @@ export async function listJobRows(
  * index only when the query holds its very condition, so those are written out (sqlite.org/partialindex.html).
  */
 function predicatesOf(filter: JobFilter): { range: SQL[]; rest: SQL[] } {
-  const { hostId, scheduleId, state, kind, sinceMs } = filter;
+  const { hostId, scheduleId, state, kind, sinceMs, untilMs } = filter;
   const range: SQL[] = [];
   const rest: SQL[] = [];
   const stateIs = state === undefined ? [] : [eq(jobs.state, state)];
@@ -135,6 +137,7 @@ function predicatesOf(filter: JobFilter): { range: SQL[]; rest: SQL[] } {
   }
   if (scheduleId !== undefined) rest.push(eq(jobs.scheduleId, scheduleId));
   if (sinceMs !== undefined) range.push(sql`${jobs.createdAt} >= ${sinceMs}`);
+  if (untilMs !== undefined) range.push(sql`${jobs.createdAt} < ${untilMs}`);
   return { range, rest };
 }
 

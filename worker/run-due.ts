@@ -1,6 +1,9 @@
 import { decideRefused, lookBackMs } from "../core/jobs/sweep.ts";
 import { announce } from "./announce.ts";
+import { askStats } from "./ask-stats.ts";
 import type { Runtime } from "./bindings.ts";
+import { fireSchedules } from "./fire-schedules.ts";
+import { handOver } from "./hand-over.ts";
 import { eraseExpired } from "./store/expired.ts";
 import { loadHost, loadHosts } from "./store/hosts.ts";
 import { listUnansweredJobs, recordJobNotTaken, type UnansweredJob } from "./store/jobs.ts";
@@ -20,6 +23,8 @@ export async function runDue(runtime: Runtime): Promise<void> {
     ["expired", () => eraseExpired(runtime.db, nowMs)],
     ["late", () => showLateHosts(runtime, nowMs)],
     ["unanswered", () => offerUnansweredJobs(runtime, nowMs, nowMs - lookBackMs(nowMs))],
+    ["schedules", () => fireSchedules(runtime, nowMs)],
+    ["stats", () => askStats(runtime, nowMs)],
   ];
   for (const [part, run] of parts) {
     try {
@@ -56,7 +61,7 @@ async function offerUnansweredJobs(runtime: Runtime, nowMs: number, sinceMs: num
 async function offer(runtime: Runtime, job: UnansweredJob, nowMs: number): Promise<void> {
   const { id: jobId, hostId, ...rest } = job;
   try {
-    const taken = await runtime.relay(hostId).enqueue({ jobId, ...rest });
+    const taken = await handOver(runtime, hostId, { jobId, ...rest });
     if (taken.ok) return;
     const verdict = decideRefused(job, taken.failure, nowMs);
     if (verdict === "offer-again" || !(await recordJobNotTaken(runtime.db, jobId, verdict, nowMs))) return;

@@ -23,10 +23,10 @@ export type ForgetCause =
 export type ForgetOutcome =
   /** The schedule keeps everything, or is not there any more. */
   | { is: "no-retention" }
-  | { is: "nothing" }
+  | { is: "nothing"; ended: string | null }
   /** The guard holds it: `jobId` waits for an administrator. */
   | { is: "held"; jobId: string }
-  /** Written down; to be handed over. `ended` is the held forget whose place it takes. */
+  /** Written down; to be handed over. `ended` is the held forget that this puts an end to. */
   | { is: "queued"; job: NewJob & { spec: ForgetSpec }; ended: string | null }
   /** Someone else changed or applied it meanwhile. */
   | { is: "overtaken" };
@@ -55,7 +55,8 @@ export async function applyRetention(
 
   if (plan.removed.length === 0) {
     const isIdle = seen.firesAtMs === null && seen.heldJobId === null && seen.releasedPlan === null;
-    return isIdle || (await recordNothingToForget(db, seen, at)) ? { is: "nothing" } : { is: "overtaken" };
+    if (!isIdle && !(await recordNothingToForget(db, seen, at))) return { is: "overtaken" };
+    return { is: "nothing", ended: seen.heldJobId };
   }
   const job = jobOf(runtime, seen, plan, cause, nowMs);
   const audit = cause.by === "person" ? cause.audit(job.id) : null;

@@ -80,7 +80,11 @@ export async function listWaitingForForget(db: Database, hostId: string, reposit
 }
 
 /** Whether a forget of the schedule is on its way or runs: its plan would be made from snapshots that are leaving. */
-export async function hasOpenForget(db: Database, retained: Retained, nowMs: number): Promise<boolean> {
+export async function hasOpenForget(
+  db: Database,
+  retained: Pick<Retained, "hostId" | "scheduleId">,
+  nowMs: number,
+): Promise<boolean> {
   const rows = await db
     .select({ id: jobs.id })
     .from(jobs)

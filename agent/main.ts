@@ -20,6 +20,8 @@ async function main(): Promise<void> {
       return (await import("./cli/run.ts")).run(options, platform, random);
     case "status":
       return void print((await import("./cli/status.ts")).describeStatus(options, platform));
+    case "policy":
+      return void print((await import("./cli/policy.ts")).policyCommand(options));
     case "version":
       return void print(await (await import("./cli/version.ts")).describeVersion(options, platform));
   }

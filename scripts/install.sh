@@ -121,6 +121,13 @@ enroll() {
     ${ALLOW_PLAIN:+"$ALLOW_PLAIN"} || die "the host is not enrolled, see above."
 }
 
+# What the server may ask of this host: a file with the defaults as comments, and the folder of hooks. Both stay as they
+# are when they are there already.
+write_policy() {
+  "$AGENT" policy init --config-dir "$CONFIG_DIR" --state-dir "$STATE_DIR" ||
+    die "$CONFIG_DIR cannot be written. Run this as root."
+}
+
 unit_text() {
   cat <<UNIT
 [Unit]
@@ -245,6 +252,7 @@ main() {
   download
   install_agent
   enroll
+  write_policy
   start_agent
   list_timers
   list_cron

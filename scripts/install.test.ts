@@ -15,6 +15,7 @@ const { mkdirSync, writeFileSync } = require("node:fs");
 const args = process.argv.slice(2);
 const value = (name) => args[args.indexOf(name) + 1];
 if (args[0] === "version") console.log("restic-manager-agent 0.0.0");
+if (args[0] === "policy") writeFileSync(value("--config-dir") + "/policy.yaml", args.join(" "));
 if (args[0] === "enroll") {
   if (!process.env.RM_TOKEN) process.exit(1);
   mkdirSync(value("--config-dir"), { recursive: true });
@@ -82,6 +83,7 @@ test("installs the agent with its own Node, enrols it with the token in the envi
   const enrolled = readFileSync(join(folder, "config/agent.yaml"), "utf8");
   const dirs = ["--config-dir", join(folder, "config"), "--state-dir", join(folder, "state")];
   expect(JSON.parse(enrolled)).toEqual({ pin: "ab", args: ["enroll", "--server", origin, ...dirs] });
+  expect(readFileSync(join(folder, "config/policy.yaml"), "utf8")).toBe(["policy", "init", ...dirs].join(" "));
   expect(enrolled).not.toContain("rmt_secret");
   expect(first.stdout).not.toContain("rmt_secret");
 

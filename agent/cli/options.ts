@@ -4,7 +4,9 @@ import { ConfigError } from "../config/config.ts";
 import type { Directories } from "../config/directories.ts";
 
 export interface CliOptions {
-  command: "enroll" | "run" | "status" | "version";
+  command: "enroll" | "run" | "status" | "version" | "policy";
+  /** What follows the command; only policy takes any. */
+  words: string[];
   directories: Directories;
   server: string | null;
   allowPlainWs: boolean;
@@ -17,6 +19,10 @@ export const USAGE = `restic-manager-agent: runs restic on this host for a resti
   restic-manager-agent run                   stay connected and run jobs
   restic-manager-agent status                what this host is, and whether it is connected
   restic-manager-agent version [--json]      versions of the agent, Node and restic
+  restic-manager-agent policy show [--json]  what the server may ask of this host
+  restic-manager-agent policy set KEY VALUE… change it; lists take a word per entry, or none
+  restic-manager-agent policy allow-repository ADDRESS
+  restic-manager-agent policy init           write policy.yaml with its defaults, and the folder hooks.d
 
   --config-dir DIR   folder of agent.yaml (RM_CONFIG_DIR, /etc/restic-manager)
   --state-dir DIR    folder of jobs, credentials and cache (RM_STATE_DIR, /var/lib/restic-manager)
@@ -25,7 +31,7 @@ export const USAGE = `restic-manager-agent: runs restic on this host for a resti
   RM_CERT_SHA256     with enroll: SHA-256 of the server's TLS certificate, which is then the only one accepted
 `;
 
-const COMMANDS = ["enroll", "run", "status", "version"] as const;
+const COMMANDS = ["enroll", "run", "status", "version", "policy"] as const;
 
 /** What the command line asks for; throws a ConfigError with the usage when it cannot be understood. */
 export function readOptions(
@@ -46,9 +52,12 @@ export function readOptions(
       },
     });
     const command = COMMANDS.find((name) => name === positionals[0]);
-    if (!command || positionals.length > 1) throw new Error(`Name one command: ${COMMANDS.join(", ")}.`);
+    const words = positionals.slice(1);
+    if (!command || (words.length > 0 && command !== "policy"))
+      throw new Error(`Name one command: ${COMMANDS.join(", ")}.`);
     return {
       command,
+      words,
       directories: {
         config: resolve(values["config-dir"] ?? env["RM_CONFIG_DIR"] ?? defaults.config),
         state: resolve(values["state-dir"] ?? env["RM_STATE_DIR"] ?? defaults.state),

@@ -54,8 +54,11 @@ const fileSchema = v.strictObject({
 export const POLICY_KEYS = Object.keys(fileSchema.entries) as (keyof typeof fileSchema.entries)[];
 export type PolicyKey = (typeof POLICY_KEYS)[number];
 
+const NOT_KEYS = "it must hold lines of the form key: value";
+
 /** The policy that a parsed policy.yaml stands for, or a sentence about the line that is wrong. */
 export function readPolicyValues(content: unknown): PolicyValues | string {
+  if (Array.isArray(content)) return NOT_KEYS;
   // A file of comments alone is empty, which YAML reads as null.
   const parsed = v.safeParse(fileSchema, content ?? {}, { abortPipeEarly: true });
   if (!parsed.success) return describe(parsed.issues[0]);
@@ -75,7 +78,7 @@ export function readPolicyValues(content: unknown): PolicyValues | string {
 
 function describe(issue: v.BaseIssue<unknown>): string {
   const key = String(issue.path?.[0]?.key ?? "");
-  if (key === "") return "it must hold lines of the form key: value";
+  if (key === "") return NOT_KEYS;
   if (!POLICY_KEYS.some((known) => known === key))
     return `there is no key "${key.slice(0, 64)}"; the keys are ${POLICY_KEYS.join(", ")}`;
   return `${key} ${issue.message}`;

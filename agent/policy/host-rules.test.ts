@@ -1,0 +1,148 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { fail, ok, type Result } from "../../protocol/failure.ts";
+import type { HostPolicy, SealedHooks } from "../../protocol/schedule.ts";
+import type { BackupSpec, JobSpec, WireRepository } from "../../protocol/wire.ts";
+import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
+import { HostRules } from "./host-rules.ts";
+import { readPolicyValues } from "./policy-values.ts";
+import { RepositoryPin } from "./repository-pin.ts";
+
+const id = (n: number) => `0198c2f0-79b0-7000-8000-00000000000${n}`;
+const sealed = { v: 1, recipient: "host", ephemeral: "A".repeat(43), nonce: "A".repeat(32), ct: "AAAA" } as const;
+const defaults = readPolicyValues(null);
+
+let folder: string;
+let policy: Result<HostPolicy>;
+let hooks: Result<SealedHooks>;
+let address: string | null;
+let pin: RepositoryPin;
+let rules: HostRules;
+beforeEach(() => {
+  folder = temporaryFolder("rules");
+  mkdirSync(join(folder, "data/secret"), { recursive: true });
+  if (typeof defaults === "string") throw new Error(defaults);
+  policy = ok({ ...defaults, hooks: [] });
+  hooks = fail("hook.failed", "none");
+  address = "rest:https://backup/a";
+  pin = new RepositoryPin(join(folder, "repositories.json"));
+  rules = new HostRules({
+    policy: () => policy,
+    pin,
+    command: { configDirectory: null, stateDirectory: null },
+    openHooks: () => hooks,
+    addressOf: () => address,
+  });
+});
+afterEach(() => removeFolder(folder));
+
+const allow = (more: Partial<HostPolicy>) => {
+  if (policy.ok) policy = ok({ ...policy.value, ...more });
+};
+const backup = (more: Partial<BackupSpec> = {}): BackupSpec => ({
+  kind: "backup",
+  repositoryId: id(1),
+  scheduleId: id(2),
+  paths: [join(folder, "data")],
+  excludes: ["*.tmp"],
+  tags: [],
+  createRepository: false,
+  verbose: false,
+  limits: {},
+  ...more,
+});
+const judged = (spec: JobSpec, lent: WireRepository | null = null) => {
+  const outcome = rules.judgeJob(spec, lent);
+  return outcome.ok ? "allowed" : outcome.failure.message;
+};
+const credential = (n: number, to: string): WireRepository => ({
+  repositoryId: id(n),
+  address: to,
+  purpose: "write",
+  sealed,
+  version: 1,
+});
+
+test("a path outside the allowed ones is refused with the command that would allow it, links resolved", () => {
+  allow({ allowPaths: [join(folder, "data")] });
+  mkdirSync(join(folder, "database"));
+  symlinkSync(join(folder, "database"), join(folder, "data/link"));
+  expect(judged(backup())).toBe("allowed");
+  expect(judged(backup({ paths: [join(folder, "data/secret")] }))).toBe("allowed");
+  for (const path of [join(folder, "database"), join(folder, "data/link/deep"), "/"])
+    expect(judged(backup({ paths: [path] }))).toContain(`does not allow ${path} to be backed up`);
+  expect(judged(backup({ paths: [join(folder, "database")] }))).toContain(
+    `run on the host: sudo restic-manager-agent policy set allow_paths ${join(folder, "data")} ${join(folder, "database")}`,
+  );
+});
+
+test("a denied path is refused, and one below a backup's path is left out by a pattern of its own", () => {
+  mkdirSync(join(folder, "data/odd [name]*"));
+  allow({ denyPaths: [join(folder, "data/secret"), join(folder, "data/odd [name]*")] });
+  expect(judged(backup({ paths: [join(folder, "data/secret/deep")] }))).toContain(
+    `sudo restic-manager-agent policy set deny_paths '${join(folder, "data/odd [name]*")}'`,
+  );
+  symlinkSync(join(folder, "data"), join(folder, "way"));
+  const outcome = rules.judgeJob(backup({ paths: [join(folder, "way")] }), null);
+  expect(outcome).toMatchObject({
+    ok: true,
+    value: { spec: { excludes: ["*.tmp", join(folder, "way/secret"), `${folder}/way/odd \\[name]\\*`] } },
+  });
+  allow({ denyPaths: [join(folder, "data")] });
+  expect(judged(backup())).toContain("policy set deny_paths none");
+});
+
+test("hooks run as far as the host allows them", () => {
+  const named = { kind: "named", name: "dump" } as const;
+  const remote = { kind: "remote", text: "true" } as const;
+  const spec = backup({ hooks: sealed });
+  hooks = ok({ pre: named, timeoutMinutes: 15, shell: "/bin/sh" });
+  expect(judged(spec)).toBe("allowed");
+  allow({ allowHooks: "none" });
+  expect(judged(spec)).toContain("sudo restic-manager-agent policy set allow_hooks named");
+  allow({ allowHooks: "named" });
+  hooks = ok({ pre: named, post: remote, timeoutMinutes: 15, shell: "/bin/sh" });
+  expect(judged(spec)).toContain("sudo restic-manager-agent policy set allow_hooks remote");
+  allow({ allowHooks: "remote" });
+  expect(judged(spec)).toBe("allowed");
+});
+
+test("prune runs where the host allows it", () => {
+  const prune: JobSpec = { kind: "prune", repositoryId: id(1), limits: {} };
+  expect(judged(prune)).toBe("allowed");
+  allow({ allowPrune: false });
+  expect(judged(prune)).toContain("sudo restic-manager-agent policy set allow_prune true");
+});
+
+test("the first addresses are pinned; another one, or another repository, waits for root", () => {
+  expect(rules.refusedCredentials([credential(1, "rest:https://backup/a"), credential(2, "/srv/b")])).toEqual([]);
+  expect(rules.refusedCredentials([credential(1, "rest:https://evil/a"), credential(2, "/srv/b")])).toMatchObject([
+    {
+      id: id(1),
+      code: "policy.forbidden",
+      message: expect.stringContaining(
+        "sudo restic-manager-agent policy allow-repository rest:https://evil/a",
+      ) as string,
+    },
+  ]);
+  address = "rest:https://evil/a";
+  expect(judged(backup())).toContain("does not allow the repository rest:https://evil/a");
+  pin.add(address);
+  expect(judged(backup())).toBe("allowed");
+});
+
+test("an administrator's credential is judged by a list, and not by what came first", () => {
+  rules.refusedCredentials([credential(1, "rest:https://backup/a")]);
+  const lent = { ...credential(1, "rest:https://admin/a"), purpose: "admin" } as const;
+  const prune: JobSpec = { kind: "prune", repositoryId: id(1), limits: {} };
+  expect(judged(prune, lent)).toBe("allowed");
+  allow({ allowRepositories: ["rest:https://backup/a"] });
+  expect(judged(prune, lent)).toContain("allow-repository rest:https://admin/a");
+  expect(judged(prune)).toBe("allowed");
+});
+
+test("a policy that cannot be read lets no job run", () => {
+  policy = fail("policy.unreadable", "mend it");
+  for (const spec of [backup(), { kind: "stats", repositoryId: id(1) } as const]) expect(judged(spec)).toBe("mend it");
+});

@@ -12,7 +12,10 @@ const WORDS: Readonly<Record<string, string>> = {
   "host.delete": "Removed a host",
   "host.lock": "Locked a host",
   "credential.write": "Changed credentials",
+  "credential.admin": "Set a second credential",
+  "credential.admin_delete": "Removed a second credential",
   "job.run": "Asked for a job",
+  "job.release": "Released a held forget",
   "job.cancel": "Cancelled a job",
 };
 

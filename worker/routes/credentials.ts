@@ -1,14 +1,19 @@
-import { pageOf, putCredentialsBody, repositorySchema } from "../../protocol/api.ts";
-import { fail, ok } from "../../protocol/failure.ts";
+import type * as v from "valibot";
+import { mayDo } from "../../core/access/actions.ts";
+import { pageOf, putCredentialsBody, repositorySchema, type RepositoryResource } from "../../protocol/api.ts";
+import { fail, ok, type Failure, type Result } from "../../protocol/failure.ts";
 import { parseAddress } from "../../protocol/repository.ts";
 import { actorOf } from "../access/actor.ts";
+import type { Peer, Runtime } from "../bindings.ts";
 import { checkEnv, openSecret, sealSecret } from "../repository-secret.ts";
-import { route } from "../route.ts";
+import { route, type Principal } from "../route.ts";
 import { loadHostVersions } from "../store/hosts.ts";
 import {
   credentialPlace,
   listRepositoryRows,
   loadRepositoryRow,
+  recordAdminCredentialChanged,
+  recordAdminCredentialRemoved,
   recordCredentialsChanged,
   repositoryResource,
 } from "../store/repositories.ts";
@@ -39,9 +44,10 @@ export const credentialRoutes = [
     async handler({ runtime, peer, params, body }, principal) {
       const { db, random } = runtime;
       if (!(await loadHostVersions(db, params.id))) return noHost();
+      if (body.purpose === "admin") return putAdminCredential({ runtime, peer, principal, hostId: params.id, body });
       const row = await loadRepositoryRow(db, params.id, body.repositoryId);
       if (!row || row.sealed === null || row.version === null) {
-        return fail("request.not_found", "This host has no such repository.");
+        return noRepository();
       }
       const stored = openSecret(runtime, credentialPlace(row.id, "write", row.version), row.sealed);
       if (!stored && (body.password === undefined || body.env === undefined)) {
@@ -80,7 +86,7 @@ export const credentialRoutes = [
         detail: {
           repositoryId: row.id,
           version,
-          changed: Object.keys(body).filter((field) => field !== "repositoryId"),
+          changed: Object.keys(body).filter((field) => field !== "repositoryId" && field !== "purpose"),
           ...(address === row.address ? {} : { addressBefore: row.address }),
         },
       };
@@ -97,4 +103,91 @@ export const credentialRoutes = [
       return after ? ok(repositoryResource(after)) : noHost();
     },
   }),
+  route({
+    method: "DELETE",
+    path: "/api/hosts/:id/repositories/:rid/admin-credential",
+    access: { action: "credential.admin" },
+    summary: "Forget a repository's second credential; forget and prune use the first again",
+    status: 204,
+    async handler({ runtime, peer, params }, principal) {
+      const { db, random } = runtime;
+      const row = await loadRepositoryRow(db, params.id, params.rid);
+      if (!row) return noRepository();
+      const audit = {
+        ...actorOf(principal, peer),
+        action: "credential.admin_delete",
+        targetKind: "host",
+        targetId: params.id,
+        targetName: row.adminAddress ?? row.address,
+        detail: { repositoryId: row.id },
+      };
+      const at = { nowMs: runtime.now(), random };
+      const removed = await recordAdminCredentialRemoved(db, params.id, row.id, audit, at);
+      return removed ? ok(null) : fail("request.not_found", "This repository has no second credential.");
+    },
+  }),
 ];
+
+function noRepository(): { ok: false; failure: Failure } {
+  return fail("request.not_found", "This host has no such repository.");
+}
+
+interface PutAdmin {
+  runtime: Runtime;
+  peer: Peer;
+  principal: Principal;
+  hostId: string;
+  body: v.InferOutput<typeof putCredentialsBody>;
+}
+
+/**
+ * Sets the second credential whole, so that nothing stored is ever sent to an address that someone else names. It never
+ * travels with config.update: worker/hand-over.ts lends it to one job at a time.
+ */
+async function putAdminCredential({
+  runtime,
+  peer,
+  principal,
+  hostId,
+  body,
+}: PutAdmin): Promise<Result<RepositoryResource>> {
+  const { db, random } = runtime;
+  if (!mayDo(principal.role, "credential.admin")) {
+    return fail("auth.forbidden", `Your role, ${principal.role}, may not set this credential. Ask an administrator.`);
+  }
+  const { password, env, repositoryId } = body;
+  if (password === undefined) return fail("request.invalid", "password: is required for the second credential.");
+  if (env === undefined)
+    return fail("request.invalid", "env: is required for the second credential; {} when there is none.");
+  if (body.createRepository !== undefined)
+    return fail("request.invalid", "createRepository: belongs to the first credential.");
+  const row = await loadRepositoryRow(db, hostId, repositoryId);
+  if (!row) return noRepository();
+  const parsed = parseAddress(body.address ?? row.address);
+  if (!parsed.ok) return parsed;
+  const { address, backend } = parsed.value;
+  const checked = checkEnv(backend, env);
+  if (!checked.ok) return checked;
+  const version = (row.adminVersion ?? 0) + 1;
+  const change = {
+    hostId,
+    repositoryId,
+    address,
+    sealed: sealSecret(runtime, credentialPlace(repositoryId, "admin", version), { password, env }),
+    envKeys: Object.keys(env),
+    oldVersion: row.adminVersion,
+  };
+  const audit = {
+    ...actorOf(principal, peer),
+    action: "credential.admin",
+    targetKind: "host",
+    targetId: hostId,
+    targetName: address,
+    detail: { repositoryId, version, envKeys: change.envKeys },
+  };
+  if (!(await recordAdminCredentialChanged(db, change, audit, { nowMs: runtime.now(), random }))) {
+    return fail("request.conflict", "Someone else changed this credential meanwhile. Reload and try again.");
+  }
+  const after = await loadRepositoryRow(db, hostId, repositoryId);
+  return after ? ok(repositoryResource(after)) : noRepository();
+}

@@ -66,7 +66,7 @@ export function repositoryResource(row: RepositoryRow): RepositoryResource {
       ? {}
       : {
           admin: {
-            ...(row.adminAddress === null ? {} : { address: row.adminAddress }),
+            ...(row.adminAddress === null || row.adminAddress === row.address ? {} : { address: row.adminAddress }),
             envKeys: JSON.parse(row.adminEnvKeys ?? "[]") as string[],
             updatedAtMs: row.adminUpdatedAt,
           },
@@ -157,8 +157,8 @@ function isMine(change: NewCredentials): SQL {
 export interface NewAdminCredential {
   hostId: string;
   repositoryId: string;
-  /** Null for the repository's own. */
-  address: string | null;
+  /** Kept even when it is the repository's own: this secret stays bound to it when someone changes the repository's. */
+  address: string;
   /** Sealed for `credentialPlace(repositoryId, "admin", (oldVersion ?? 0) + 1)`. */
   sealed: string;
   envKeys: readonly string[];

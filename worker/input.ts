@@ -15,6 +15,11 @@ function invalid(errors: FieldErrors): { ok: false; failure: Failure & { errors:
   return { ok: false, failure: { code: "request.invalid", message: detail, retry: false, errors } };
 }
 
+/** request.invalid for one field that its schema could not judge. `message` has no field name and begins small. */
+export function invalidField(field: string, message: string): { ok: false; failure: Failure } {
+  return invalid([{ field, message }]);
+}
+
 /** The bytes of a body, refused as soon as it is known to be over `maxBytes`, whatever its declared length says. */
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | "too large"> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return "too large";

@@ -4,7 +4,6 @@ import {
   deleteHostBody,
   HOST_STATUSES,
   hostDetailSchema,
-  hostScheduleSchema,
   hostSchema,
   limitQuery,
   pageOf,
@@ -76,20 +75,6 @@ export const hostRoutes = [
         refusedRepositories: [],
         hasHooks: false,
       });
-    },
-  }),
-  route({
-    method: "GET",
-    path: "/api/hosts/:id/schedules",
-    access: { action: "host.read" },
-    summary: "What a host backs up",
-    response: pageOf(hostScheduleSchema),
-    async handler({ runtime, params }) {
-      const [host, items] = await Promise.all([
-        loadHostVersions(runtime.db, params.id),
-        listSchedules(runtime.db, params.id, runtime.now()),
-      ]);
-      return host ? ok({ items }) : noHost();
     },
   }),
   route({

@@ -12,6 +12,7 @@ import { hostRoutes } from "./hosts.ts";
 import { jobRoutes } from "./jobs.ts";
 import { meRoutes } from "./me.ts";
 import { retentionRoutes } from "./retention.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { sessionRoutes } from "./session.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { statusRoutes } from "./status.ts";
@@ -29,6 +30,7 @@ export const ROUTES: readonly Route[] = [
   ...auditRoutes,
   ...fleetRoutes,
   ...hostRoutes,
+  ...scheduleRoutes,
   ...credentialRoutes,
   ...enrollmentRoutes,
   ...agentRoutes,

@@ -1,17 +1,15 @@
-import { eq } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
+import type { ScheduleRuns } from "../../core/hosts/after-verdict.ts";
+import { scheduleLate, type TimedSchedule } from "../../core/schedule/late.ts";
+import { nextFire } from "../../core/schedule/next-fire.ts";
+import { spreadMs } from "../../core/schedule/spread.ts";
 import type { ScheduleResource } from "../../protocol/api.ts";
-import type { ReadData, Retention, Limits, ScheduleInput } from "../../protocol/schedule.ts";
+import type { Limits, ReadData, Retention, ScheduleInput } from "../../protocol/schedule.ts";
 import type { Refused } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { hosts, schedules } from "./schema.ts";
 
 export type ScheduleRow = typeof schedules.$inferSelect;
-
-/** hosts.schedule_runs: for each schedule when it last ended, how, in which job, and when it last ended well. */
-export type ScheduleRuns = Record<
-  string,
-  [atMs: number, outcome: "succeeded" | "warnings" | "failed" | "cancelled", jobId: string, lastGoodAtMs: number | null]
->;
 
 /** The schedule as a person gives it. */
 export function scheduleOfRow(row: ScheduleRow): ScheduleInput {
@@ -44,41 +42,80 @@ export function scheduleOfRow(row: ScheduleRow): ScheduleInput {
   }
 }
 
-/** What the host knows of its schedules. */
+/** What of a schedule decides when it is due. */
+export function timedOfRow(row: ScheduleRow): TimedSchedule {
+  return {
+    id: row.id,
+    kind: row.kind,
+    enabled: row.enabled === 1,
+    manual: row.manual === 1,
+    cron: row.cron,
+    timeZone: row.timeZone,
+    spreadMinutes: row.spreadMinutes,
+    updatedAtMs: row.updatedAt,
+  };
+}
+
+/** The first moment after `nowMs` at which a schedule starts, its spread included; null when it fires only by hand. */
+export function nextStartMs(
+  schedule: Pick<TimedSchedule, "id" | "enabled" | "manual" | "cron" | "timeZone" | "spreadMinutes">,
+  nowMs: number,
+): number | null {
+  const { id, enabled, manual, cron, timeZone, spreadMinutes } = schedule;
+  if (!enabled || manual || !cron || !timeZone) return null;
+  const spread = spreadMs(id, spreadMinutes);
+  const nominalMs = nextFire({ cron, timeZone }, nowMs - spread);
+  return nominalMs === null ? null : nominalMs + spread;
+}
+
+/** What is known of a host's schedules on its own row. */
 interface HostSide {
   runs: ScheduleRuns;
   refused: readonly Refused[];
 }
 
-function scheduleResource(row: ScheduleRow, host: HostSide): ScheduleResource {
+function scheduleResource(row: ScheduleRow, host: HostSide, nowMs: number): ScheduleResource {
+  const timed = timedOfRow(row);
   const run = host.runs[row.id];
   const refused = host.refused.find(({ id }) => id === row.id);
+  // A forget or prune that waits for its host is due since its time, and says so.
+  const isServerFired = row.kind === "forget" || row.kind === "prune";
+  const nextRunAtMs = isServerFired && row.firesAt !== null ? row.firesAt : nextStartMs(timed, nowMs);
   return {
     ...scheduleOfRow(row),
     id: row.id,
     version: row.version,
     createdAtMs: row.createdAt,
     updatedAtMs: row.updatedAt,
-    late: false,
+    ...(nextRunAtMs === null ? {} : { nextRunAtMs }),
+    late: scheduleLate(timed, run?.[3] ?? null, nowMs),
     ...(run === undefined ? {} : { lastRun: { atMs: run[0], outcome: run[1], jobId: run[2] } }),
     hasHooks: row.hooks !== null,
     ...(row.heldJob === null ? {} : { heldJobId: row.heldJob }),
     ...(refused === undefined
       ? {}
-      : {
-          refused: { code: refused.code, ...(refused.message === undefined ? {} : { message: refused.message }) },
-        }),
+      : { refused: { code: refused.code, ...(refused.message === undefined ? {} : { message: refused.message }) } }),
   };
 }
 
+/** The rows of a host's schedules in the order they were made. */
 export async function listScheduleRows(db: Database, hostId: string): Promise<ScheduleRow[]> {
   return db.select().from(schedules).where(eq(schedules.hostId, hostId)).orderBy(schedules.id);
 }
 
-/** A host's schedules in the order they were made. */
-export async function listSchedules(db: Database, hostId: string, _nowMs: number): Promise<ScheduleResource[]> {
-  const [rows, [host]] = await Promise.all([
-    listScheduleRows(db, hostId),
+export async function loadScheduleRow(db: Database, hostId: string, scheduleId: string): Promise<ScheduleRow | null> {
+  const rows = await db
+    .select()
+    .from(schedules)
+    .where(and(eq(schedules.id, scheduleId), eq(schedules.hostId, hostId)))
+    .limit(1);
+  return rows[0] ?? null;
+}
+
+/** A host's schedules in the order they were made; none for a host that is not there. */
+export async function listSchedules(db: Database, hostId: string, nowMs: number): Promise<ScheduleResource[]> {
+  const [rows, [host]] = await db.batch([
+    db.select().from(schedules).where(eq(schedules.hostId, hostId)).orderBy(schedules.id),
     db
       .select({ runs: hosts.scheduleRuns, refused: hosts.refusedSchedules })
       .from(hosts)
@@ -87,5 +124,5 @@ export async function listSchedules(db: Database, hostId: string, _nowMs: number
   ]);
   if (!host) return [];
   const side = { runs: JSON.parse(host.runs) as ScheduleRuns, refused: JSON.parse(host.refused) as Refused[] };
-  return rows.map((row) => scheduleResource(row, side));
+  return rows.map((row) => scheduleResource(row, side, nowMs));
 }

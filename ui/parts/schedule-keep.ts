@@ -1,0 +1,156 @@
+import type { RetentionPlan } from "../../protocol/schedule.ts";
+import { now } from "../state/clock.ts";
+import type { RetentionPreview } from "../state/retention-preview.ts";
+import { KEEP_COUNTS, type ScheduleDraft } from "../state/schedule-draft.ts";
+import type { ScheduleForm } from "../state/schedule-form.ts";
+import { may } from "../state/session.ts";
+import { HOLD_WORDS } from "../words/hold.ts";
+import { literal } from "../words/literal.ts";
+import { countOf, countText } from "../words/size.ts";
+import { dateText } from "../words/time.ts";
+import { Field, SelectField, Switch, Tick } from "./field.ts";
+import { html } from "./html.ts";
+import { failureNotice, notice } from "./notice.ts";
+import { RetentionLanes } from "./retention-lanes.ts";
+import { Ago } from "./time.ts";
+
+const COUNT_WORDS = {
+  last: "Last",
+  hourly: "Hourly",
+  daily: "Daily",
+  weekly: "Weekly",
+  monthly: "Monthly",
+  yearly: "Yearly",
+} as const;
+
+/** Which snapshots stay, and what that does to those there are. `confirmed` = the fingerprint an admin lets through. */
+export function KeepCard(props: {
+  form: ScheduleForm;
+  isNew: boolean;
+  preview: RetentionPreview;
+  confirmed: string | null;
+  confirm: (fingerprint: string | null) => void;
+}) {
+  const { form } = props;
+  const { draft, set } = form;
+  const field = (name: (typeof KEEP_COUNTS)[number] | "within" | "keepTags") => ({
+    value: draft[name],
+    error: form.error(name),
+    onBlur: form.left(name),
+    onInput: (value: string) => set({ [name]: value }),
+  });
+  const together = form.error("keep");
+  return html`<section class="card" aria-labelledby="keep">
+    <div class="chead wrap">
+      <h2 id="keep">Keep</h2>
+      <span class="fs12 dim"
+        ><${Switch} checked=${!draft.retains} onChange=${(all: boolean) => set({ retains: !all })}
+          >Keep every snapshot<//
+        ></span
+      >
+    </div>
+    ${
+      draft.retains
+        ? html`<div class="pad stack">
+            <div class="cols cols-counts">
+              ${KEEP_COUNTS.map((rule) => html`<${Field} key=${rule} label=${COUNT_WORDS[rule]} placeholder="0" optional=${undefined} ...${field(rule)} />`)}
+            </div>
+            <div class="cols cols-2">
+              <${Field}
+                label="All within"
+                optional
+                mono
+                ...${field("within")}
+                hint="Such as 30d, 36h or 1y6m, before the newest snapshot."
+              />
+              <${Field} label="All tagged" optional ...${field("keepTags")} hint="Separate with commas." />
+            </div>
+            ${together === undefined ? null : notice("bad", html`<span>${together}</span>`, "alert")}
+            <${SelectField}
+              label="Applied"
+              value=${draft.retentionWhen}
+              options=${[
+                ["after_backup", "After each backup"],
+                ["forget_schedule", "When a forget schedule of this repository runs"],
+              ]}
+              onChange=${(when: string) => set({ retentionWhen: when as ScheduleDraft["retentionWhen"] })}
+              hint="The server starts it, so it waits while the server or the host is away. Days are UTC days."
+            />
+            <${Preview} ...${props} />
+          </div>`
+        : html`<p class="pad fs13 dim">No snapshot of this schedule is ever forgotten.</p>`
+    }
+  </section>`;
+}
+
+function Preview(props: Parameters<typeof KeepCard>[0]) {
+  const { plan, stale, failure } = props.preview;
+  if (props.isNew) return html`<p class="fs13 dim">It has no snapshots yet, so these rules drop nothing.</p>`;
+  if (failure !== null && !stale) return failureNotice(failure);
+  if (plan === null) return html`<p class="fs13 faint" role="status">Reckoning what these rules would drop</p>`;
+  const all = plan.kept.length + plan.removed.length;
+  if (all === 0) return html`<p class="fs13 dim">It has no snapshots yet, so these rules drop nothing.</p>`;
+  return html`<div class=${`stack ${stale ? "stale" : ""}`} aria-busy=${stale}>
+    <${RetentionLanes} plan=${plan} />
+    <div class="row between wrap">
+      <p class="fs13" role="status">
+        <b class="semi"
+          >${plan.removed.length === 0 ? `Keeps all ${countOf(all, "snapshot")}` : `Keeps ${countText(plan.kept.length)} of ${countOf(all, "snapshot")}`}</b
+        >${backTo(plan)}.
+        ${plan.listedAtMs === undefined ? html`<span class="faint">Its repository was never listed: only what its backups told is known.</span>` : html`<span class="faint">Listed <${Ago} at=${plan.listedAtMs} />.</span>`}
+      </p>
+      <span class="legend"
+        ><span
+          ><svg viewBox="0 0 10 14" aria-hidden="true"><circle cx="5" cy="7" r="4.5" fill="var(--run-mark)" /></svg
+          >Kept</span
+        ><span
+          ><svg viewBox="0 0 10 14" aria-hidden="true">
+            <path d="M5 3v8" stroke="var(--idle-mark)" stroke-width="1.5" /></svg
+          >Dropped</span
+        ></span
+      >
+    </div>
+    ${plan.removed.length === 0 ? null : html`<${Dropped} ...${props} plan=${plan} />`}
+  </div>`;
+}
+
+function backTo(plan: RetentionPlan): string {
+  const oldest = plan.kept.at(-1);
+  return oldest === undefined ? "" : `, back to ${dateText(oldest.timeMs, now.peek())}`;
+}
+
+function Dropped(props: Parameters<typeof KeepCard>[0] & { plan: RetentionPlan }) {
+  const { plan, form } = props;
+  const when = form.draft.retentionWhen === "after_backup" ? "The next run drops" : "The next forget run drops";
+  const what = countOf(plan.removed.length, "snapshot");
+  const isConfirmed = props.confirmed === plan.fingerprint;
+  return html`${notice(
+    plan.held.length > 0 ? "warn" : "info",
+    html`<b>${when} ${what}${plan.held.length > 0 ? ", but not by itself" : ""}.</b> ${
+        plan.held.length === 0
+          ? html`<span>Their data stays until a prune.</span>`
+          : html`<span>The guard holds this plan until an admin releases it:</span>
+              <ul>
+                ${plan.held.map((reason) => html`<li>${HOLD_WORDS[reason]}</li>`)}
+              </ul>`
+      }
+      ${
+        plan.held.length > 0 && may("job.release")
+          ? html`<${Tick}
+              checked=${isConfirmed}
+              onChange=${(on: boolean) => props.confirm(on ? plan.fingerprint : null)}
+              >Carry out exactly this plan once, when I save: forget these ${what}<//
+            >`
+          : null
+      }`,
+  )}
+  ${
+    plan.hostRefusal === undefined
+      ? null
+      : notice(
+          "bad",
+          html`<b>The host would refuse it.</b> <span class="text-literal">${literal(plan.hostRefusal)}</span>
+            <span>No release here changes that.</span>`,
+        )
+  }`;
+}

@@ -5,7 +5,9 @@ import { zoneClock } from "./zone-clock.ts";
 const DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-const MAX_CRON_LENGTH = 256;
+/** As in protocol/schedule.ts. */
+export const MAX_CRON_LENGTH = 256;
+export const MAX_ZONE_LENGTH = 64;
 
 interface FieldRule {
   readonly name: "minute" | "hour" | "day" | "month" | "weekday";
@@ -61,7 +63,7 @@ export function cronFields(cron: string): CronFields {
 export function zoneProblem(zone: string): string | null {
   const remedy = "is not a known time zone; use an IANA name, such as Europe/Berlin or UTC";
   // Offsets such as +02:00 are zones to Intl as well, but they know no daylight saving.
-  if (zone.length > 64 || !/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(zone)) return remedy;
+  if (zone.length > MAX_ZONE_LENGTH || !/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(zone)) return remedy;
   try {
     zoneClock(zone);
     return null;
@@ -75,7 +77,7 @@ function parse(cron: string): CronFields | string {
   const text = cron.trim();
   if (text === "") return "must not be empty; for every day at 13:30 write 30 13 * * *";
   if (text.startsWith("@")) return "does not take names such as @daily; write five fields, such as 0 0 * * *";
-  const parts = text.split(/\s+/);
+  const parts = text.split(/[ \t]+/);
   if (parts.length === 6 || parts.length === 7)
     return "has no field for seconds or years; write five: minute, hour, day, month, weekday";
   if (parts.length !== 5)
@@ -124,7 +126,8 @@ function parseItem(item: string, rule: FieldRule): { from: number; to: number; s
     second === undefined ? from : second.toUpperCase() === "SUN" && rule.name === "weekday" ? 7 : valueOf(second, rule);
   if (from === null || to === null) return allowed;
   if (second === undefined && stepText !== undefined) return `a step needs a range; write ${first}-${max}/${stepText}`;
-  if (from > to) return `the range runs backwards; write ${first}-${max},${min}-${second}`;
+  const [start, last] = rule.names && /\D/.test(first) ? [rule.names.list[0], rule.names.list.at(-1)] : [min, max];
+  if (from > to) return `the range runs backwards; write ${first}-${last},${start}-${second}`;
   return { from, to, step };
 }
 

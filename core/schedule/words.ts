@@ -17,7 +17,8 @@ const MONTH_NAMES = [
   "November",
   "December",
 ];
-const MAX_LISTED = 6;
+/** More times or days than this are not listed. */
+const MAX_LISTED = 8;
 
 /** "Every day at 13:30", "Saturdays at 06:00", "Every 6 hours"; the cron itself when a sentence would not help. */
 export function cronInWords(cron: string): string {
@@ -47,6 +48,7 @@ function rhythmWords({ minute, hour }: CronFields): string | null {
     if (range) return `${head} from ${clock(range.from, first)} to ${clock(range.to, minute.values.at(-1)!)}`;
     return null;
   }
+  if (minute.every !== null && hour.any) return `Every ${minute.every} minutes from each full hour on`;
   if (minute.values.length > MAX_LISTED) return null;
   const past = listed(minute.values.map((m) => `:${two(m)}`));
   const at = minute.values.length === 1 && first === 0 ? "" : ` at ${past}`;
@@ -75,9 +77,9 @@ function monthDayWords(day: CronField, month: CronField): string {
   const rare = day.values[0]! > 28 ? " that has one" : "";
   const of = month.any ? `of each month${rare}` : "of the month";
   const range = contiguous(day);
+  if (day.every === 2) return `on odd days ${of}`;
   if (range && day.values.length > 2) return `on the ${ordinal(range.from)} to ${ordinal(range.to)} ${of}`;
   if (day.values.length <= MAX_LISTED) return `on the ${listed(day.values.map(ordinal))} ${of}`;
-  if (day.every === 2) return `on odd days ${of}`;
   return `on days ${listed(day.values.map(String))} ${of}`;
 }
 
@@ -111,7 +113,7 @@ function stepOf({ values }: CronField, circle: number): number | null {
 
 function contiguous({ values }: CronField): { from: number; to: number } | null {
   const [from, to] = [values[0]!, values.at(-1)!];
-  return values.length > 1 && to - from === values.length - 1 ? { from, to } : null;
+  return to - from === values.length - 1 ? { from, to } : null;
 }
 
 function listed(words: readonly string[]): string {

@@ -34,7 +34,13 @@ test("a schedule waits once; while it runs, one more may wait", () => {
   expect(waitingTwin([work("a", "running", backup(1, 5))], backup(1, 5))).toBeNull();
   expect(waitingTwin([work("a", "queued", backup(1, 6))], backup(1, 5))).toBeNull();
   expect(waitingTwin([work("a", "queued", backup(1, 5))], { kind: "snapshots", repositoryId: repo(1) })).toBeNull();
-  const check: JobSpec = { ...backup(1, 5), kind: "check", readData: { mode: "none" } };
+  const check: JobSpec = {
+    kind: "check",
+    repositoryId: repo(1),
+    scheduleId: repo(5),
+    readData: { mode: "none" },
+    limits: {},
+  };
   expect(waitingTwin([work("a", "queued", backup(1, 5))], check)).toBeNull();
   expect(waitingTwin([work("a", "queued", check)], check)).toBe("a");
 });

@@ -53,7 +53,7 @@ test("the secret in an expired enrolment token is erased, expired sessions and d
 test("hosts whose protection ran out become late, once, online or not, however many", async () => {
   const until = server.nowMs() + PROTECTED_FOR_MS;
   for (let i = 0; i < 250; i++) await addHost(server.runtime, { name: `host-${i}` });
-  server.sqlite.prepare("UPDATE hosts SET protected_until = ?").run(until);
+  server.sqlite.prepare("UPDATE hosts SET protected_until = ?, last_good_backup_at = 1").run(until);
   server.sqlite.exec("UPDATE hosts SET online = 1, severity = 5 WHERE name LIKE '%5'");
   server.advance(PROTECTED_FOR_MS - 1);
   await runDue(server.runtime);

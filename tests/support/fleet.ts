@@ -4,7 +4,7 @@ import { makeSealPair } from "../../core/secrets/to-host.ts";
 import { hashToken, makeToken } from "../../core/secrets/tokens.ts";
 import type { Runtime } from "../../worker/bindings.ts";
 import { credentialPlace } from "../../worker/store/repositories.ts";
-import { hosts, repositories, repositoryCredentials, schedules } from "../../worker/store/schema.ts";
+import { hosts, repositories, repositoryCredentials, schedules, snapshots } from "../../worker/store/schema.ts";
 import { makeSignPair } from "../../core/secrets/sign.ts";
 
 export interface TestHost {
@@ -62,4 +62,52 @@ export async function addHost(
     updatedAt: nowMs,
   });
   return { hostId, repositoryId, scheduleId, bearer };
+}
+
+/** Snapshots of a host's schedule taken at `timesMs`, seen by the server at that time unless told otherwise. */
+export async function addSnapshots(
+  runtime: Runtime,
+  host: TestHost,
+  timesMs: readonly number[],
+  over: { hostname?: string; scheduleId?: string; firstSeenAtMs?: number } = {},
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const time of timesMs) {
+    const id = Buffer.from(runtime.random(32)).toString("hex");
+    ids.push(id);
+    await runtime.db.insert(snapshots).values({
+      repositoryId: host.repositoryId,
+      time,
+      id,
+      hostId: host.hostId,
+      hostname: over.hostname ?? "web-1",
+      paths: JSON.stringify(["/srv/data"]),
+      tags: JSON.stringify(["a", `rm:schedule:${over.scheduleId ?? host.scheduleId}`]),
+      firstSeenAt: over.firstSeenAtMs ?? time,
+    });
+  }
+  return ids;
+}
+
+/** One more schedule of a host: a manual backup unless told otherwise; with a cron it is in UTC. */
+export async function addSchedule(
+  runtime: Runtime,
+  host: TestHost,
+  over: Partial<typeof schedules.$inferInsert> = {},
+): Promise<string> {
+  const nowMs = runtime.now();
+  const id = uuidv7(nowMs, runtime.random);
+  await runtime.db.insert(schedules).values({
+    id,
+    hostId: host.hostId,
+    repositoryId: host.repositoryId,
+    name: over.kind ?? "another",
+    paths: JSON.stringify(["/srv/data"]),
+    manual: over.cron === undefined ? 1 : 0,
+    timeZone: "UTC",
+    createdAt: nowMs,
+    updatedAt: nowMs,
+    ...over,
+  });
+  return id;
 }

@@ -3,7 +3,7 @@ import type { JobResource, Page } from "../../protocol/api.ts";
 import { fail } from "../../protocol/failure.ts";
 import { START_NOT_AFTER_MS } from "../../protocol/limits.ts";
 import type { JobRecord } from "../../protocol/wire.ts";
-import { addHost, type TestHost } from "../../tests/support/fleet.ts";
+import { addHost, addSchedule, type TestHost } from "../../tests/support/fleet.ts";
 import { startTestServer, type Caller, type TestServer } from "../../tests/support/server.ts";
 
 let server: TestServer;
@@ -52,6 +52,7 @@ test("Run now writes the job down, then hands it to the relay", async () => {
             tags: [],
             createRepository: false,
             verbose: true,
+            limits: {},
           },
         },
       ],
@@ -95,14 +96,87 @@ test("a schedule that waits already is not queued twice, even by two clicks at o
   expect((await run()).status).toBe(202);
 });
 
-test("init and snapshots take the host's repository", async () => {
-  for (const kind of ["init", "snapshots"]) {
-    expect((await run({ kind })).json).toMatchObject({ kind, repositoryId: host.repositoryId });
-  }
+test.each([
+  [{ kind: "init" }, { kind: "init" }],
+  [{ kind: "snapshots" }, { kind: "snapshots" }],
+  [{ kind: "stats" }, { kind: "stats" }],
+  [{ kind: "unlock" }, { kind: "unlock", removeAll: false }],
+  [
+    { kind: "check", readData: { mode: "percent", percent: 5 }, limits: { downloadKiBs: 512 } },
+    { kind: "check", readData: { mode: "percent", percent: 5 }, limits: { downloadKiBs: 512 } },
+  ],
+])("%j takes the host's repository", async (body, spec) => {
+  const { json } = await run(body);
+  expect(json).toMatchObject({ kind: body.kind, repositoryId: host.repositoryId, missed: 0 });
+  const [offer] = server.relay(host.hostId).calls;
+  expect(offer?.args).toMatchObject([{ jobId: json.id, spec: { ...spec, repositoryId: host.repositoryId } }]);
+  expect((await run(body)).problem?.code).toBe("job.conflict");
 });
 
 test.each([
-  [{ kind: "forget" }, 422],
+  [{ kind: "prune" }, 403],
+  [{ kind: "unlock", removeAll: true }, 403],
+  [{ kind: "unlock" }, 202],
+  [{ kind: "check" }, 202],
+])("%j by an operator answers %i; an administrator may", async (body, status) => {
+  expect((await run(body)).status).toBe(status);
+  server.sqlite.exec("DELETE FROM jobs");
+  const admin = await server.user("admin");
+  expect((await server.call("POST", `/api/hosts/${host.hostId}/jobs`, { as: admin, body })).status).toBe(202);
+});
+
+test("several schedules and none manual: the host's Run now asks which, by name", async () => {
+  server.sqlite.exec("UPDATE schedules SET manual = 0, cron = '0 2 * * *', time_zone = 'UTC'");
+  await addSchedule(server.runtime, host, { name: "home", cron: "0 3 * * *" });
+  const { problem } = await run();
+  expect(problem).toMatchObject({
+    status: 409,
+    code: "schedule.choose",
+    detail: expect.stringMatching(/manual, home/),
+  });
+  await addSchedule(server.runtime, host, { name: "by hand" });
+  expect((await run()).json).toMatchObject({ scheduleName: "by hand" });
+});
+
+const runSchedule = (sid: string, body: object = {}, as = operator) =>
+  server.call("POST", `/api/hosts/${host.hostId}/schedules/${sid}/run`, { as, body });
+const offered = () =>
+  server
+    .relay(host.hostId)
+    .calls.filter((call) => call.method === "enqueue")
+    .at(-1)?.args;
+
+test("a schedule runs when asked, with its own limits unless others are given", async () => {
+  server.sqlite.exec(`UPDATE schedules SET limits = '{"uploadKiBs":1024}', manual = 0`);
+  expect((await runSchedule(host.scheduleId)).json).toMatchObject({ kind: "backup", scheduleName: "manual" });
+  expect(offered()).toMatchObject([{ spec: { limits: { uploadKiBs: 1024 }, verbose: false } }]);
+  server.sqlite.exec("DELETE FROM jobs");
+  await runSchedule(host.scheduleId, { verbose: true, limits: {} });
+  expect(offered()).toMatchObject([{ spec: { limits: {}, verbose: true } }]);
+});
+
+test("check and prune schedules run when asked; prune only for administrators", async () => {
+  const check = await addSchedule(server.runtime, host, { kind: "check", readData: '{"mode":"rotate","days":7}' });
+  expect((await runSchedule(check)).json).toMatchObject({ kind: "check", scheduleId: check });
+  expect(offered()).toMatchObject([{ spec: { kind: "check", readData: { mode: "rotate", of: 7 } } }]);
+  const prune = await addSchedule(server.runtime, host, { kind: "prune", limits: '{"uploadKiBs":64}' });
+  expect((await runSchedule(prune)).status).toBe(403);
+  expect((await runSchedule(prune, {}, await server.user("admin"))).json).toMatchObject({ kind: "prune" });
+  expect(offered()).toMatchObject([{ spec: { kind: "prune", scheduleId: prune, limits: { uploadKiBs: 64 } } }]);
+});
+
+test("a schedule of another host, or one that is switched off, is not run", async () => {
+  const other = await addHost(server.runtime, { name: "db-1" });
+  expect((await runSchedule(other.scheduleId)).problem).toMatchObject({ status: 404, code: "schedule.not_found" });
+  server.sqlite.exec("UPDATE schedules SET enabled = 0");
+  expect((await runSchedule(host.scheduleId)).problem?.code).toBe("host.no_schedule");
+});
+
+test.each([
+  [{ kind: "restore" }, 422],
+  [{ kind: "forget" }, 409],
+  [{ kind: "check", readData: { mode: "rotate", days: 7 } }, 422],
+  [{ kind: "check", limits: { uploadKiBs: 0 } }, 422],
   [{ kind: "backup", paths: ["/etc/shadow"] }, 422],
   [{ kind: "backup", scheduleId: "00000000-0000-7000-8000-000000000000" }, 409],
   [{ kind: "snapshots", repositoryId: "00000000-0000-7000-8000-000000000000" }, 422],
@@ -144,7 +218,7 @@ test("a job that has ended cannot be cancelled", async () => {
 test("jobs come newest first, by host, state and kind, page by page, without gaps", async () => {
   const other = await addHost(server.runtime, { name: "db-1" });
   const insert = server.sqlite.prepare(
-    "INSERT INTO jobs (id, host_id, kind, state, source, created_at) VALUES (?, ?, ?, ?, 'asked', ?)",
+    "INSERT INTO jobs (id, host_id, kind, state, source, created_at, schedule_id) VALUES (?, ?, ?, ?, 'asked', ?, ?)",
   );
   for (let n = 0; n < 30; n++) {
     const id = `00000000-0000-7000-8000-${String((n * 7) % 30).padStart(12, "0")}`;
@@ -153,12 +227,17 @@ test("jobs come newest first, by host, state and kind, page by page, without gap
       n % 3 ? "backup" : "init",
       n % 5 ? "failed" : "running",
     ];
-    insert.run(id, hostId, kind, state, Math.floor(n / 4));
+    insert.run(id, hostId, kind, state, Math.floor(n / 4), n % 4 ? null : host.scheduleId);
   }
   for (const [query, where] of [
     ["", "1"],
     [`&hostId=${host.hostId}`, `host_id = '${host.hostId}'`],
     ["&state=running", "state = 'running'"],
+    ["&state=failed", "state = 'failed'"],
+    ["&kind=init", "kind = 'init'"],
+    ["&kind=init&state=failed", "kind = 'init' AND state = 'failed'"],
+    ["&since=3&until=6", "created_at BETWEEN 3 AND 5"],
+    [`&scheduleId=${host.scheduleId}`, `schedule_id = '${host.scheduleId}'`],
     [`&hostId=${other.hostId}&kind=init`, `host_id = '${other.hostId}' AND kind = 'init'`],
   ]) {
     const all = server.sqlite

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evaluateRetention, type Evaluation } from "../../core/retention/evaluate.ts";
@@ -56,11 +57,12 @@ function withoutOldestRule(evaluation: Evaluation): Evaluation {
 }
 
 describe("two schedules of one host in one repository, after 60 days", () => {
-  test("each have one group, though the paths changed on the way and another machine bears the same tag", () => {
+  test("each have one group, though its paths changed, its machine has another name and a copy of it bears the same tag", () => {
     const group = groups.get(nightly)! as (GroupSnapshot & { paths: string[] })[];
     expect(group).toHaveLength(seededDays);
     expect(new Set(group.map((snapshot) => snapshot.paths.length))).toEqual(new Set([1, 2]));
     expect(groups.get(midday)).toHaveLength(seededDays);
+    expect(hostname()).not.toBe(enrolledHost);
   });
 
   test.each(resticVersions)(
@@ -92,9 +94,12 @@ describe("two schedules of one host in one repository, after 60 days", () => {
     },
   );
 
-  test.each([nightly, midday])(
-    "day by day, each plan passes the guard and equals a calculation by hand, and the end is that of one forget (%s)",
-    (scheduleId) => {
+  test.each([
+    { name: "nightly", scheduleId: nightly },
+    { name: "midday", scheduleId: midday },
+  ])(
+    "day by day, each plan of $name passes the guard, equals a calculation by hand, and ends as one forget would",
+    ({ scheduleId }) => {
       const keep = policies[scheduleId]!;
       const all = groups.get(scheduleId)!.toSorted((a, b) => a.timeMs - b.timeMs);
       let left: GroupSnapshot[] = [];

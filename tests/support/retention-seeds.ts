@@ -1,8 +1,9 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { scheduleTag } from "../../agent/restic/backup.ts";
+import { backupArgv, scheduleTag } from "../../agent/restic/backup.ts";
 import type { GroupSnapshot } from "../../core/retention/plan.ts";
 import type { KeepPolicy } from "../../protocol/schedule.ts";
+import type { BackupSpec } from "../../protocol/wire.ts";
 import { useCheapKey } from "./cheap-key.ts";
 import { listSnapshots, runRestic, type RepositoryAccess } from "./restic.ts";
 
@@ -69,6 +70,15 @@ const seeds: Seed[] = [
   })),
 ];
 
+const anyBackup: Omit<BackupSpec, "scheduleId" | "tags" | "paths"> = {
+  kind: "backup",
+  repositoryId: "0198c5a0-0000-7000-8000-0000000000ff",
+  excludes: [],
+  createRepository: false,
+  verbose: false,
+  limits: {},
+};
+
 /** Makes a repository with all seeds, four at a time: each waits for the disk more than it reckons. */
 export async function seedRepository(binary: string, folder: string): Promise<RepositoryAccess> {
   const repository = { address: join(folder, "seeded"), password: "seeds" };
@@ -82,16 +92,11 @@ export async function seedRepository(binary: string, folder: string): Promise<Re
   const sow = async () => {
     for (let seed = left.pop(); seed; seed = left.pop()) {
       const time = new Date(seed.atMs).toISOString().slice(0, 19).replace("T", " ");
-      await mustRun(binary, repository, [
-        "backup",
-        "--quiet",
-        "--force",
-        `--time=${time}`,
-        `--host=${seed.host}`,
-        ...[scheduleTag(seed.scheduleId), ...(seed.tags ?? [])].map((tag) => `--tag=${tag}`),
-        "--",
-        ...(seed.paths ?? ["web"]).map((path) => join(folder, path)),
-      ]);
+      // the agent's own arguments: tag and host name come from it, whatever this machine calls itself
+      const paths = (seed.paths ?? ["web"]).map((path) => join(folder, path));
+      const spec = { ...anyBackup, scheduleId: seed.scheduleId, tags: seed.tags ?? [], paths };
+      const [backup = "", ...rest] = backupArgv(spec, { hostname: seed.host, excludeFile: null });
+      await mustRun(binary, repository, [backup, `--time=${time}`, ...rest]);
     }
   };
   await Promise.all([sow(), sow(), sow(), sow()]);

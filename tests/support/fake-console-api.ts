@@ -8,6 +8,7 @@ import type {
   EnrollmentTokenResource,
   FleetSummary,
   HostDay,
+  HooksResource,
   HostDetail,
   HostResource,
   JobResource,
@@ -15,10 +16,13 @@ import type {
   SnapshotResource,
 } from "../../protocol/api.ts";
 import type { RetentionPlan } from "../../protocol/schedule.ts";
-import type { Failure } from "../../protocol/failure.ts";
 import { BROWSER_SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { BrowserMessage, FleetMessage, JobStreamMessage } from "../../protocol/stream.ts";
 import { loadConsoleFiles } from "../../selfhost/console-files.ts";
+import { problem } from "./fake-problem.ts";
+import { answerSchedules } from "./fake-schedules.ts";
+
+export { problem };
 
 /**
  * The built console with a server that says what a test tells it: for states that a real one reaches rarely or late
@@ -31,6 +35,8 @@ export interface FakeConsole {
   readonly dialled: string[];
   /** What the page sent on its sockets, in order. */
   readonly heard: BrowserMessage[];
+  /** What the page asked to change, in order. */
+  readonly asked: { method: string; path: string; body: unknown }[];
   toFleet(message: FleetMessage): void;
   toJob(jobId: string, message: JobStreamMessage): void;
   /** Waits until a page watches the job. */
@@ -55,6 +61,9 @@ export interface World {
   days: HostDay[];
   /** What any rules would do. */
   plan: RetentionPlan | null;
+  /** Hooks by the id of their schedule or host. */
+  hooks: Map<string, HooksResource>;
+  hookShell: string;
   /** Answers instead of the world's own, by `METHOD /path`. */
   answers: Map<string, { status: number; body: unknown }>;
 }
@@ -72,16 +81,10 @@ export const emptyWorld = (): World => ({
   enrollments: [],
   days: [],
   plan: null,
+  hooks: new Map(),
+  hookShell: "/bin/sh",
   answers: new Map(),
 });
-
-export function problem(status: number, failure: Pick<Failure, "code" | "message"> & { retryAfterMs?: number }) {
-  const { code, message, ...more } = failure;
-  return {
-    status,
-    body: { type: "about:blank", title: code, status, code, detail: message, requestId: "r-1", ...more },
-  };
-}
 
 const files = loadConsoleFiles(fileURLToPath(new URL("../../dist/ui", import.meta.url)));
 
@@ -90,9 +93,10 @@ export async function startFakeConsole(world: World): Promise<FakeConsole> {
   const jobs = new Map<string, Set<WebSocket>>();
   const dialled: string[] = [];
   const heard: BrowserMessage[] = [];
+  const asked: FakeConsole["asked"] = [];
   let refusing = false;
 
-  const server = createServer((request, response) => void answer(world, request, response));
+  const server = createServer((request, response) => void answer(world, asked, request, response));
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => BROWSER_SUBPROTOCOL });
   server.on("upgrade", (request, socket, head) => {
     dialled.push(request.url ?? "");
@@ -117,6 +121,7 @@ export async function startFakeConsole(world: World): Promise<FakeConsole> {
     world,
     dialled,
     heard,
+    asked,
     toFleet: (message) => fleet.forEach((socket) => socket.send(JSON.stringify(message))),
     toJob: (jobId, message) => jobs.get(jobId)?.forEach((socket) => socket.send(JSON.stringify(message))),
     async watched(jobId) {
@@ -134,11 +139,20 @@ export async function startFakeConsole(world: World): Promise<FakeConsole> {
   };
 }
 
-async function answer(world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  world: World,
+  asked: FakeConsole["asked"],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const url = new URL(request.url ?? "/", "http://fake");
-  for await (const chunk of request) void chunk;
+  let text = "";
+  for await (const chunk of request) text += String(chunk);
   if (url.pathname.startsWith("/api/")) {
-    const { status, body } = resource(world, request.method ?? "GET", url);
+    const method = request.method ?? "GET";
+    const given: unknown = text === "" ? undefined : JSON.parse(text);
+    if (method !== "GET") asked.push({ method, path: url.pathname, body: given });
+    const { status, body } = resource(world, method, url, given);
     response.writeHead(status, { "content-type": status < 400 ? "application/json" : "application/problem+json" });
     response.end(body === undefined ? "" : JSON.stringify(body));
     return;
@@ -153,7 +167,7 @@ async function answer(world: World, request: IncomingMessage, response: ServerRe
   else response.writeHead(file.status, file.headers).end(file.body);
 }
 
-function resource(world: World, method: string, url: URL): { status: number; body: unknown } {
+function resource(world: World, method: string, url: URL, given: unknown): { status: number; body: unknown } {
   const said = world.answers.get(`${method} ${url.pathname}`);
   if (said) return said;
   const ok = (body: unknown) => ({ status: 200, body });
@@ -170,6 +184,8 @@ function resource(world: World, method: string, url: URL): { status: number; bod
   }
   if (name === "hosts" && url.pathname.endsWith("/retention-preview")) return found(world.plan ?? undefined);
   if (world.role === null) return problem(401, { code: "auth.required", message: "Sign in first." });
+  if (name === "hosts" && (part === "schedules" || part === "hooks"))
+    return answerSchedules(world, { method, hostId: id!, rest: url.pathname.split("/").slice(4), body: given });
   switch (`${name}${id === undefined ? "" : "/:id"}${part === undefined ? "" : `/${part}`}`) {
     case "me":
       return ok(me());

@@ -21,7 +21,7 @@ export function crossCheck<T>() {
     const input: unknown = dataset.value;
     if (typeof input !== "object" || input === null) return;
     const schedule = input as Record<string, unknown>;
-    const problems = [...timingProblems(schedule), ...(dataset.typed ? sizeProblems(schedule) : [])];
+    const problems = [...timingProblems(schedule), ...(dataset.issues ? [] : sizeProblems(schedule))];
     for (const { field, message } of problems)
       addIssue({
         message,
@@ -47,6 +47,7 @@ function timingProblems({ manual, cron, timeZone }: Record<string, unknown>): Pr
   return problems;
 }
 
+/** Asked when the shape has nothing to say: a list that is too long has its own message. */
 function sizeProblems({ paths, excludes, tags }: Record<string, unknown>): Problem[] {
   if (paths === undefined || utf8Length(JSON.stringify({ paths, excludes, tags })) <= MAX_SCHEDULE_BYTES) return [];
   return [{ field: "paths", message: "with excludes and tags they are over 64 KiB; name a folder above them instead" }];

@@ -47,6 +47,7 @@ const ROUTES: readonly (readonly [pattern: string, page: (params: Params) => Pag
   ["/hosts/:host/schedules/new", (p) => schedulePage(p, null)],
   ["/hosts/:host/schedules/:schedule", (p) => schedulePage(p, p["schedule"]!)],
   ["/hosts/:host/jobs", (p) => hostPage(p, "jobs")],
+  ["/hosts/:host/repository", (p) => hostPage(p, "repository")],
   ["/hosts/:host/settings", (p) => hostPage(p, "settings")],
   ["/jobs", () => ({ key: "jobs", section: "jobs", view: html`<${JobsPage} />` })],
   [

@@ -10,6 +10,8 @@ export function BusyButton(props: {
   kind?: string;
   icon?: string;
   type?: "submit" | "button";
+  /** Id of the form it submits, where it stands outside of it. */
+  form?: string;
   label?: string | undefined;
   /** Why it cannot be pressed; absent = it can. */
   because?: string | undefined;
@@ -30,6 +32,7 @@ export function BusyButton(props: {
   }
   return html`<button
     type=${props.type ?? "button"}
+    form=${props.form}
     class=${`btn ${props.kind ?? ""}`}
     aria-label=${props.label}
     aria-busy=${busy}

@@ -21,7 +21,7 @@ export function FleetTiles({ fleet }: { fleet: FleetSummary }) {
     { count: fleet.protected, words: HOST_STATUS.protected, filter: "protected", bar: "b-ok", always: true },
     { count: fleet.atRisk, words: AT_RISK, filter: "at-risk", bar: "b-bad", always: true },
     { count: fleet.offline, words: HOST_STATUS.offline, filter: "offline", bar: "b-idle", always: true },
-    { count: fleet.new, words: HOST_STATUS.new, filter: "new", bar: "b-new", always: false },
+    { count: fleet.new, words: { ...HOST_STATUS.new, word: "New" }, filter: "new", bar: "b-new", always: false },
   ].filter((part) => part.always || part.count > 0);
   return html`<section class="tiles" aria-label="Fleet summary">
     <div class="card tile wide">

@@ -56,6 +56,14 @@ export function useLoad<T>(key: string, load: () => Promise<Answer<T>>): Load<T>
   };
 }
 
+/** Like `useLoad`, but what an older key gave stays on show until the new one's is here: a list that only grows. */
+export function useKeptLoad<T>(key: string, load: () => Promise<Answer<T>>): Load<T> {
+  const current = useLoad(key, load);
+  const [kept, setKept] = useState(current.value);
+  if (current.value && current.value !== kept) setKept(current.value);
+  return { ...current, value: current.value ?? kept };
+}
+
 /** The data, or its skeleton, or why it is not here with a way to try again. */
 export function loaded<T>(load: Load<T>, show: (value: T) => Children, skeleton: Children): Children {
   if (load.value !== null) return show(load.value);

@@ -68,8 +68,8 @@ function inOrder(expected: readonly JobPhase[], came: readonly JobPhase[]): JobP
   const steps = [...came];
   expected.forEach((phase, i) => {
     if (steps.includes(phase)) return;
-    const later = expected.slice(i + 1);
-    const before = steps.findIndex((step) => later.includes(step));
+    const later = new Set(expected.slice(i + 1));
+    const before = steps.findIndex((step) => later.has(step));
     steps.splice(before === -1 ? steps.length : before, 0, phase);
   });
   return steps;

@@ -1,28 +1,36 @@
-import type { Signal } from "@preact/signals";
-import { useState } from "preact/hooks";
-import type { HostDetail } from "../../../protocol/api.ts";
+import type { HostDetail, RepositoryResource, ScheduleResource } from "../../../protocol/api.ts";
 import { api } from "../../net/endpoints.ts";
-import { Tick } from "../../parts/field.ts";
+import { DayBars } from "../../parts/day-bars.ts";
 import { html } from "../../parts/html.ts";
 import { icon } from "../../parts/icon.ts";
 import { JobTable } from "../../parts/job-table.ts";
-import { loaded, skeletonLines, useLoad } from "../../parts/load.ts";
-import { RunBackupButton } from "../../parts/run-backup.ts";
+import { loaded, skeletonLines, useKeptLoad } from "../../parts/load.ts";
+import { RunPanel } from "../../parts/run-panel.ts";
+import { RunScheduleButton } from "../../parts/run-schedule.ts";
+import { SizeHistory } from "../../parts/size-chart.ts";
 import { statusPill } from "../../parts/status-pill.ts";
 import { Ago } from "../../parts/time.ts";
+import { now } from "../../state/clock.ts";
 import { activeByHost } from "../../state/fleet.ts";
 import { may } from "../../state/session.ts";
+import { appendOnlyText } from "../../words/append-only.ts";
 import { literal } from "../../words/literal.ts";
+import { lockText } from "../../words/locks.ts";
+import { whenWords } from "../../words/schedule.ts";
 
-export function HostOverview({ detail, verbose }: { detail: HostDetail; verbose: Signal<boolean> }) {
+/** How a host has been, what can be done with it, and what is planned. */
+export function HostOverview({ detail }: { detail: HostDetail }) {
+  const running = activeByHost.value.get(detail.id)?.kind === "backup";
   return html`<div class="cols">
     <div class="stack">
+      <${DayBars} hostId=${detail.id} days=${detail.days} running=${running} nowMs=${now.value} />
+      <${SizeHistory} hostId=${detail.id} moved=${String(detail.repositories.map((one) => one.measuredAtMs))} />
       <${RecentJobs} detail=${detail} />
     </div>
     <div class="stack">
-      ${may("job.run") ? html`<${RunNow} detail=${detail} verbose=${verbose} />` : null}
-      <${BackedUp} detail=${detail} />
-      <${Repositories} detail=${detail} />
+      ${may("job.run") ? html`<${RunPanel} detail=${detail} />` : null}
+      <${Schedules} detail=${detail} />
+      ${detail.repositories.map((repository) => html`<${Repository} key=${repository.id} repository=${repository} />`)}
     </div>
   </div>`;
 }
@@ -30,17 +38,15 @@ export function HostOverview({ detail, verbose }: { detail: HostDetail; verbose:
 function RecentJobs({ detail }: { detail: HostDetail }) {
   const active = activeByHost.value.get(detail.id);
   // Read again when a job starts, changes or ends.
-  const moved = `${detail.id} ${active?.jobId} ${active?.state} ${detail.lastBackupAtMs} ${detail.latestJob?.state}`;
-  const jobs = useLoad(moved, () => api.jobs({ hostId: detail.id, limit: "5" }));
-  const [kept, setKept] = useState(jobs.value);
-  if (jobs.value && jobs.value !== kept) setKept(jobs.value);
+  const moved = `${detail.id} ${active?.jobId} ${active?.state} ${detail.lastBackupAtMs} ${detail.latestJob?.id} ${detail.latestJob?.state}`;
+  const jobs = useKeptLoad(moved, () => api.jobs({ hostId: detail.id, limit: "5" }));
   return html`<section class="card" aria-labelledby="recent">
     <div class="chead">
       <h2 id="recent">Recent jobs</h2>
       <a class="fs12" href=${`/hosts/${detail.id}/jobs`}>All jobs</a>
     </div>
     ${loaded(
-      { ...jobs, value: jobs.value ?? kept },
+      jobs,
       (page) =>
         page.items.length === 0
           ? html`<div class="empty">
@@ -60,79 +66,74 @@ function RecentJobs({ detail }: { detail: HostDetail }) {
   </section>`;
 }
 
-function RunNow({ detail, verbose }: { detail: HostDetail; verbose: Signal<boolean> }) {
-  const busy = activeByHost.value.has(detail.id);
-  return html`<section class="card" aria-labelledby="run-now">
-    <div class="chead"><h2 id="run-now">Run now</h2></div>
-    <ul class="list">
-      ${detail.schedules.map(
-        (schedule) =>
-          html`<li class="item" key=${schedule.id}>
-            ${icon("play", "i-lg faint")}
-            <div class="grow">
-              <h3>Back up</h3>
-              <p class="fs12 faint">Schedule ${literal(schedule.name)}</p>
-            </div>
-            <${RunBackupButton}
-              host=${detail}
-              scheduleId=${schedule.id}
-              verbose=${verbose.value}
-              kind="sm"
-              label=${`Run schedule ${literal(schedule.name)}`}
-              because=${schedule.enabled ? undefined : "The schedule is disabled."}
-              >Run<//
-            >
-          </li>`,
-      )}
-    </ul>
-    <div class="pad ruled">
-      <${Tick} checked=${verbose.value} onChange=${(on: boolean) => (verbose.value = on)}>List every file in the log<//>
-    </div>
-    ${busy ? html`<div class="cfoot">A job is at work. Another one waits until it ends.</div>` : null}
-  </section>`;
-}
-
-function BackedUp({ detail }: { detail: HostDetail }) {
+function Schedules({ detail }: { detail: HostDetail }) {
   const synced = detail.appliedScheduleVersion >= detail.scheduleVersion;
-  return html`<section class="card" aria-labelledby="paths">
+  return html`<section class="card" aria-labelledby="schedules">
     <div class="chead">
-      <h2 id="paths">What is backed up</h2>
+      <h2 id="schedules">Schedules</h2>
       ${statusPill(
         synced
-          ? { word: "Agent in sync", icon: "ok", tone: "ok" }
-          : { word: detail.online ? "Being applied" : "Applied when back", icon: "late", tone: "idle" },
+          ? { word: `Agent in sync, v${detail.scheduleVersion}`, icon: "ok", tone: "ok" }
+          : {
+              word: detail.online ? `Agent at v${detail.appliedScheduleVersion}` : "Applied when back",
+              icon: "late",
+              tone: "idle",
+            },
       )}
     </div>
-    <ul class="list fs13">
-      ${detail.schedules.map(
-        (schedule) =>
-          html`<li class="item top" key=${schedule.id}>
-            <div class="grow">
-              <span class="semi">${literal(schedule.name)}</span> <span class="tag">manual</span>
-              <ul class="mono fs12 dim">
-                ${(schedule.kind === "backup" ? schedule.paths : []).map((path) => html`<li class="text-literal">${literal(path)}</li>`)}
-                ${(schedule.kind === "backup" ? schedule.excludes : []).map((path) => html`<li class="text-literal faint">not ${literal(path)}</li>`)}
-              </ul>
-            </div>
-          </li>`,
-      )}
-    </ul>
+    ${
+      detail.schedules.length === 0
+        ? html`<p class="pad fs13 dim">Nothing is planned. Add a schedule, and this host backs itself up.</p>`
+        : html`<ul class="list fs13">
+            ${detail.schedules.map(
+              (schedule) =>
+                html`<li class="item between" key=${schedule.id}>
+                  <div>
+                    <a class="semi" href=${`/hosts/${detail.id}/schedules/${schedule.id}`}>${literal(schedule.name)}</a>
+                    ${schedule.manual ? html` <span class="tag">manual</span>` : null}
+                    <p class="fs12 faint">${whenWords(schedule)}</p>
+                  </div>
+                  <${Next} detail=${detail} schedule=${schedule} />
+                </li>`,
+            )}
+          </ul>`
+    }
   </section>`;
 }
 
-function Repositories({ detail }: { detail: HostDetail }) {
-  return html`${detail.repositories.map(
-    (repository) =>
-      html`<section class="card pad stack stack-2" key=${repository.id} aria-label="Repository">
-        <h2>Repository</h2>
-        <dl class="kv">
-          <dt>Address</dt>
-          <dd class="mono fs12">${literal(repository.address)}</dd>
-          <dt>Password</dt>
-          <dd>${repository.hasPassword ? html`set, changed <${Ago} at=${repository.updatedAtMs} />` : "not set"}</dd>
-          <dt>When missing</dt>
-          <dd>${repository.createRepository ? "created at a backup" : "the backup fails"}</dd>
-        </dl>
-      </section>`,
-  )}`;
+/** When a schedule runs next, or its button where nobody else starts it. */
+function Next({ detail, schedule }: { detail: HostDetail; schedule: ScheduleResource }) {
+  if (!schedule.enabled) return statusPill({ word: "Off", icon: "paused", tone: "quiet" });
+  if (schedule.manual)
+    return may("job.run") ? html`<${RunScheduleButton} host=${detail} schedule=${schedule} />` : null;
+  if (schedule.late) return statusPill({ word: "Late", icon: "late", tone: "warn" });
+  return schedule.nextRunAtMs === undefined
+    ? null
+    : html`<span class="dim fs12 nowrap"><${Ago} at=${schedule.nextRunAtMs} /></span>`;
+}
+
+function Repository({ repository }: { repository: RepositoryResource }) {
+  const locks = repository.locks;
+  return html`<section class="card pad stack stack-2" aria-label="Repository">
+    <h2>Repository</h2>
+    <dl class="kv">
+      <dt>Address</dt>
+      <dd class="mono fs12">${literal(repository.address)}</dd>
+      <dt>Lock</dt>
+      <dd>
+        ${
+          locks === undefined
+            ? "unknown"
+            : locks.length === 0
+              ? "none"
+              : locks.map(
+                  (lock) =>
+                    html`<div key=${lock.id}>${icon("lock", "i-sm")} ${literal(lockText(lock, now.value))}</div>`,
+                )
+        }
+      </dd>
+      <dt>Append-only</dt>
+      <dd>${appendOnlyText(repository)}</dd>
+    </dl>
+  </section>`;
 }

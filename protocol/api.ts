@@ -288,7 +288,7 @@ export const versionQuery = v.strictObject({
   version: v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be the version that was read"), v.transform(Number)),
 });
 
-/** Hooks of a schedule, or the default of a host; administrators only. `version` is 0 while there are none. */
+/** Hooks of a schedule, or the default of a host; administrators only. `version` counts their changes; null = none. */
 export const hooksResourceSchema = v.object({ hooks: v.nullable(hooksSchema), version: count });
 export type HooksResource = v.InferOutput<typeof hooksResourceSchema>;
 export const putHooksBody = v.strictObject({ hooks: v.nullable(hooksSchema), version: count });

@@ -3,6 +3,7 @@ import {
   cursorQuery,
   deleteHostBody,
   HOST_STATUSES,
+  hostDaySchema,
   hostDetailSchema,
   hostSchema,
   limitQuery,
@@ -18,7 +19,8 @@ import {
   hostResource,
   listHostRows,
   loadHost,
-  loadHostVersions,
+  listHostDays,
+  loadHostAbout,
   recordHostDeleted,
   recordHostEdited,
 } from "../store/hosts.ts";
@@ -30,6 +32,16 @@ export function noHost(): { ok: false; failure: Failure } {
   return fail("host.not_found", "There is no such host. It may have been removed.");
 }
 
+const daysQuery = v.optional(
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,3}$/, "must be a number from 1 to 400"),
+    v.transform(Number),
+    v.minValue(1),
+    v.maxValue(400),
+  ),
+  "90",
+);
 const part = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 
 export const hostRoutes = [
@@ -60,21 +72,31 @@ export const hostRoutes = [
     summary: "One host with its repositories and schedules",
     response: hostDetailSchema,
     async handler({ runtime, params }) {
-      const [host, versions, repositories, schedules] = await Promise.all([
+      const [host, about, repositories, schedules] = await Promise.all([
         loadHost(runtime.db, params.id, runtime.now()),
-        loadHostVersions(runtime.db, params.id),
+        loadHostAbout(runtime.db, params.id),
         listRepositoryRows(runtime.db, params.id),
         listSchedules(runtime.db, params.id, runtime.now()),
       ]);
-      if (!host || !versions) return noHost();
+      if (!host || !about) return noHost();
       return ok({
         ...host,
-        ...versions,
+        ...about,
         repositories: repositories.map(repositoryResource),
         schedules,
-        refusedRepositories: [],
-        hasHooks: false,
       });
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/hosts/:id/days",
+    access: { action: "host.read" },
+    summary: "Outcome, duration and sizes of each UTC day on which something is known, oldest first",
+    query: v.strictObject({ days: daysQuery }),
+    response: pageOf(hostDaySchema),
+    async handler({ runtime, params, query }) {
+      const items = await listHostDays(runtime.db, params.id, query.days, runtime.now());
+      return items ? ok({ items }) : noHost();
     },
   }),
   route({

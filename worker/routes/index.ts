@@ -8,6 +8,7 @@ import { enrollmentRoutes } from "./enrollment.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { grantRoutes } from "./grants.ts";
 import { healthRoutes } from "./health.ts";
+import { hookRoutes } from "./hooks.ts";
 import { hostRoutes } from "./hosts.ts";
 import { jobRoutes } from "./jobs.ts";
 import { meRoutes } from "./me.ts";
@@ -31,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   ...fleetRoutes,
   ...hostRoutes,
   ...scheduleRoutes,
+  ...hookRoutes,
   ...credentialRoutes,
   ...enrollmentRoutes,
   ...agentRoutes,

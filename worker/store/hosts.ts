@@ -1,8 +1,18 @@
 import { and, eq, sql, type SQL } from "drizzle-orm";
-import { dayLetters, dayOf, SHOWN_DAYS, SHOWN_WEEKS, weeklySizes, type KnownDay } from "../../core/hosts/days.ts";
+import {
+  DAY_MS,
+  dayLetters,
+  dayOf,
+  SHOWN_DAYS,
+  SHOWN_WEEKS,
+  weeklySizes,
+  type KnownDay,
+} from "../../core/hosts/days.ts";
 import { SEVERITY, STATUS_OF_SEVERITY } from "../../core/hosts/status.ts";
 import type { RandomBytes } from "../../core/ids.ts";
-import type { HostResource, HostStatus } from "../../protocol/api.ts";
+import type { HostDay, HostDetail, HostResource, HostStatus } from "../../protocol/api.ts";
+import type { HostPolicy } from "../../protocol/schedule.ts";
+import type { Refused } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
 import { builtOnce } from "./built-once.ts";
@@ -181,6 +191,85 @@ export async function loadHostVersions(db: Database, hostId: string): Promise<Ho
     .where(eq(hosts.id, hostId))
     .limit(1);
   return rows[0] ?? null;
+}
+
+/** What a host's own page shows beside the host itself. */
+export type HostAbout = Omit<HostDetail, keyof HostResource | "repositories" | "schedules">;
+
+export async function loadHostAbout(db: Database, hostId: string): Promise<HostAbout | null> {
+  const rows = await db
+    .select({
+      scheduleVersion: hosts.scheduleVersion,
+      appliedScheduleVersion: hosts.appliedScheduleVersion,
+      configVersion: hosts.configVersion,
+      appliedConfigVersion: hosts.appliedConfigVersion,
+      refused: hosts.refusedRepositories,
+      policy: hosts.policy,
+      hasHooks: sql<number>`hooks IS NOT NULL`,
+    })
+    .from(hosts)
+    .where(eq(hosts.id, hostId))
+    .limit(1);
+  const [row] = rows;
+  if (!row) return null;
+  const { refused, policy, hasHooks, ...versions } = row;
+  return {
+    ...versions,
+    refusedRepositories: JSON.parse(refused) as Refused[],
+    ...(policy === null ? {} : { policy: JSON.parse(policy) as HostPolicy }),
+    hasHooks: hasHooks === 1,
+  };
+}
+
+const OUTCOME_OF_DAY = [undefined, "succeeded", "warnings", "failed"] as const;
+
+/** The known ones of a host's last `days` UTC days, oldest first; null when the host is gone. */
+export async function listHostDays(
+  db: Database,
+  hostId: string,
+  days: number,
+  nowMs: number,
+): Promise<HostDay[] | null> {
+  const fromDay = dayOf(nowMs) - days + 1;
+  const [[host], rows] = await db.batch([
+    db
+      .select({
+        lastBackupAt: hosts.lastBackupAt,
+        outcome: hosts.dayOutcome,
+        durationMs: hosts.lastBackupDurationMs,
+        addedBytes: hosts.lastBackupAddedBytes,
+        sizeBytes: hosts.sizeBytes,
+      })
+      .from(hosts)
+      .where(eq(hosts.id, hostId))
+      .limit(1),
+    db
+      .select()
+      .from(hostDays)
+      .where(sql`host_id = ${hostId} AND day >= ${fromDay}`)
+      .orderBy(hostDays.day),
+  ]);
+  if (!host) return null;
+  const known = new Map(rows.map((row) => [row.day, row]));
+  const { lastBackupAt, ...kept } = host;
+  if (lastBackupAt !== null && dayOf(lastBackupAt) >= fromDay) {
+    const day = dayOf(lastBackupAt);
+    // The day of the last backup is not over: only the size of the repository may have a row.
+    known.set(day, { hostId, day, ...kept, storedBytes: known.get(day)?.storedBytes ?? null });
+  }
+  return [...known.values()].toSorted((a, b) => a.day - b.day).map(hostDay);
+}
+
+function hostDay(row: typeof hostDays.$inferSelect): HostDay {
+  const outcome = OUTCOME_OF_DAY[row.outcome];
+  return {
+    dayMs: row.day * DAY_MS,
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(row.durationMs === null ? {} : { durationMs: row.durationMs }),
+    ...(row.addedBytes === null ? {} : { addedBytes: row.addedBytes }),
+    ...(row.sizeBytes === null ? {} : { sizeBytes: row.sizeBytes }),
+    ...(row.storedBytes === null ? {} : { storedBytes: row.storedBytes }),
+  };
 }
 
 /** A new name or new tags. False when they were so already, or the host is gone: then nothing is written. */

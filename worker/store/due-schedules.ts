@@ -83,14 +83,14 @@ export interface Unmeasured {
   statsAskedAtMs: number;
 }
 
-/** Repositories with a backup since they were last measured, not asked since `askedBeforeMs`, whose host is there. */
+/** Repositories with a backup since they were last measured, not asked after `askedBeforeMs`, whose host is there. */
 export async function listUnmeasured(db: Database, askedBeforeMs: number, limit: number): Promise<Unmeasured[]> {
   return db
     .select({ repositoryId: repositories.id, hostId: hosts.id, statsAskedAtMs: repositories.statsAskedAt })
     .from(repositories)
     .innerJoin(hosts, eq(hosts.id, repositories.hostId))
     .where(
-      sql`${repositories.statsAskedAt} < ${askedBeforeMs} AND ${hosts.online} = 1 AND ${hosts.locked} = 0
+      sql`${repositories.statsAskedAt} <= ${askedBeforeMs} AND ${hosts.online} = 1 AND ${hosts.locked} = 0
         AND ${hosts.lastGoodBackupAt} > coalesce(${repositories.measuredAt}, 0)`,
     )
     .orderBy(repositories.statsAskedAt)

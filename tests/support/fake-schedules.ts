@@ -31,7 +31,10 @@ export function answerSchedules(world: World, asked: Asked): Said {
   const detail = world.details.get(asked.hostId);
   if (!detail) return problem(404, { code: "host.not_found", message: "" });
   const [part, scheduleId, leaf] = asked.rest;
-  if (part === "hooks") return hooks(world, detail.id, asked, { shell: world.hookShell });
+  if (part === "hooks") {
+    if (asked.method === "PUT") world.hookShell = (asked.body as { shell: string }).shell;
+    return hooks(world, detail.id, asked, { shell: world.hookShell });
+  }
   if (scheduleId === undefined)
     return asked.method === "POST" ? create(world, detail, asked.body) : ok(detail.schedules);
   const schedule = detail.schedules.find((each) => each.id === scheduleId);

@@ -96,7 +96,7 @@ function Preview(props: Parameters<typeof KeepCard>[0]) {
       <p class="fs13" role="status">
         <b class="semi"
           >${plan.removed.length === 0 ? `Keeps all ${countOf(all, "snapshot")}` : `Keeps ${countText(plan.kept.length)} of ${countOf(all, "snapshot")}`}</b
-        >${backTo(plan)}.
+        >${backTo(plan)}.${" "}
         ${plan.listedAtMs === undefined ? html`<span class="faint">Its repository was never listed: only what its backups told is known.</span>` : html`<span class="faint">Listed <${Ago} at=${plan.listedAtMs} />.</span>`}
       </p>
       <span class="legend"

@@ -130,7 +130,7 @@ function Row(props: {
       </span>
       <${Marks} schedule=${schedule} />
     </td>
-    <td>
+    <td class="when">
       ${whenWords(schedule)}
       <span class="sub mono">${schedule.manual ? "manual" : literal(schedule.cron ?? "")}</span>
       ${schedule.manual ? null : html`<span class="sub">${schedule.timeZone}</span>`}

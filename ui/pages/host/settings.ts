@@ -16,6 +16,7 @@ import { confirmDone } from "../../state/toast.ts";
 import { wordsOf } from "../../words/lists.ts";
 import { literal } from "../../words/literal.ts";
 import { countOf } from "../../words/size.ts";
+import { HostHooks } from "./hooks.ts";
 
 export function HostSettings({ detail, reload }: { detail: HostDetail; reload: () => Promise<void> }) {
   return html`<div class="stack narrow">
@@ -33,6 +34,7 @@ export function HostSettings({ detail, reload }: { detail: HostDetail; reload: (
           )
         : null
     }
+    ${may("hook.write") ? html`<${HostHooks} key=${detail.id} detail=${detail} reload=${reload} />` : null}
     ${may("host.delete") ? html`<${DangerZone} detail=${detail} />` : null}
   </div>`;
 }

@@ -1,7 +1,7 @@
 /**
  * How the wall clock of a zone runs. Everything comes from Intl, so the zones are those of the runtime; offsets are
- * asked once a day and remembered. Two changes within one UTC day do not occur from 1970 on (scripts/check-zones.ts
- * holds that for the years to come).
+ * asked once a day and remembered. A clock that changed twice within one UTC day would not be seen to:
+ * scripts/check-zones.ts makes sure that none does.
  */
 
 export const DAY_MS = 24 * 3600_000;

@@ -12,6 +12,8 @@ export interface TestHost {
   repositoryId: string;
   scheduleId: string;
   bearer: string;
+  /** The secret half of the key that the server seals to. */
+  sealSecret: Uint8Array;
 }
 
 /** A host as enrolment leaves it, without going through enrolment: not yet connected, never backed up. */
@@ -24,6 +26,7 @@ export async function addHost(
   const [hostId, repositoryId, scheduleId] = [uuidv7(nowMs, random), uuidv7(nowMs, random), uuidv7(nowMs, random)];
   const bearer = makeToken("bearer", random);
   const name = host.name ?? "web-1";
+  const sealPair = makeSealPair(random);
   await db.insert(hosts).values({
     id: hostId,
     name,
@@ -34,7 +37,7 @@ export async function addHost(
     agentVersion: "0.1.0",
     resticVersion: "0.18.0",
     signKey: makeSignPair(random).publicKey,
-    sealKey: makeSealPair(random).publicKey,
+    sealKey: sealPair.publicKey,
     bearerHash: hashToken(bearer),
     configVersion: 1,
     scheduleVersion: 1,
@@ -61,7 +64,7 @@ export async function addHost(
     createdAt: nowMs,
     updatedAt: nowMs,
   });
-  return { hostId, repositoryId, scheduleId, bearer };
+  return { hostId, repositoryId, scheduleId, bearer, sealSecret: sealPair.secretKey };
 }
 
 /** Snapshots of a host's schedule taken at `timesMs`, seen by the server at that time unless told otherwise. */

@@ -87,3 +87,68 @@ test("with another server key the stored secret is named as unreadable, and ente
   expect((await put({ password: NEW_PASSWORD, env: {} })).status).toBe(200);
   expect(stored(2)).toEqual({ password: NEW_PASSWORD, env: {} });
 });
+
+const ADMIN_PASSWORD = "canary-admin-password-7b02";
+const putAdmin = (body: object, as: Caller) =>
+  server.call("PUT", `/api/hosts/${host.hostId}/repo-credentials`, {
+    as,
+    body: { repositoryId: host.repositoryId, purpose: "admin", ...body },
+  });
+const whole = { password: ADMIN_PASSWORD, env: { RESTIC_REST_USERNAME: "root" } };
+const adminRow = () =>
+  server.sqlite.prepare("SELECT * FROM repository_credentials WHERE purpose = 'admin'").get() as
+    | { sealed: string; version: number; address: string }
+    | undefined;
+
+test("an administrator adds a second credential with an address of its own, and replaces it", async () => {
+  const admin = await server.user("admin");
+  const address = "rest:https://admin.example.net/web-1";
+  const { status, json, text } = await putAdmin({ ...whole, address }, admin);
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    address: "rest:https://vault.example.net/web-1",
+    admin: { address, envKeys: ["RESTIC_REST_USERNAME"], updatedAtMs: server.nowMs() },
+  });
+  expect(text).not.toContain(ADMIN_PASSWORD);
+  expect(openSecret(server.runtime, credentialPlace(host.repositoryId, "admin", 1), adminRow()!.sealed)).toEqual(whole);
+  expect((await putAdmin({ ...whole, env: {} }, admin)).json.admin).toEqual({
+    envKeys: [],
+    updatedAtMs: server.nowMs(),
+  });
+  expect(adminRow()).toMatchObject({ version: 2 });
+  expect(configVersion()).toBe(1);
+  expect(server.relay(host.hostId).calls).toEqual([]);
+  const audits = server.sqlite.prepare("SELECT action, detail FROM audit_log").all() as { detail: string }[];
+  expect(audits).toMatchObject([{ action: "credential.admin" }, { action: "credential.admin" }]);
+  expect(server.sqlite.serialize().includes(ADMIN_PASSWORD)).toBe(false);
+});
+
+test("an operator neither sets nor removes the second credential, nor sends it elsewhere by changing the first", async () => {
+  const admin = await server.user("admin");
+  expect((await putAdmin(whole, operator)).problem?.code).toBe("auth.forbidden");
+  await putAdmin(whole, admin);
+  const path = `/api/hosts/${host.hostId}/repositories/${host.repositoryId}/admin-credential`;
+  expect((await server.call("DELETE", path, { as: operator })).status).toBe(403);
+  await put({ address: "rest:https://elsewhere.example.net/", env: {} });
+  expect(adminRow()).toMatchObject({ address: "rest:https://vault.example.net/web-1" });
+});
+
+test.each([
+  [{ env: {} }, "password:"],
+  [{ password: "x" }, "env:"],
+  [{ ...whole, address: "rclone:x:y" }, ""],
+  [{ ...whole, address: "rest:https://user:secret@admin.example.net/" }, ""],
+  [{ password: "x", env: { B2_ACCOUNT_ID: "x" } }, "env:"],
+  [{ ...whole, createRepository: true }, "createRepository:"],
+])("the second credential %j is refused", async (body, named) => {
+  const { status, problem } = await putAdmin(body, await server.user("admin"));
+  expect(status).toBe(422);
+  expect(problem?.detail).toContain(named);
+  expect(adminRow()).toBeUndefined();
+});
+
+test("of two second credentials set at once one wins whole", async () => {
+  const admin = await server.user("admin");
+  const answers = await Promise.all([putAdmin(whole, admin), putAdmin({ ...whole, env: {} }, admin)]);
+  expect(answers.map((answer) => answer.status).toSorted()).toEqual([200, 409]);
+});

@@ -96,10 +96,12 @@ export interface MeasuredFact {
   atMs: number;
 }
 
+/** `no` orders it among presence facts, with which it shares the counter. */
 export interface AppliedFact {
   fact: "applied";
+  no: number;
   what: "schedule" | "config";
   version: number;
-  /** Null when only the version is known, from a hello. */
+  /** Null when only the version is known, from a hello: what it refused stays known while the version is the same. */
   refused: readonly Refused[] | null;
 }

@@ -1,5 +1,5 @@
 import { RESEND_FIRST_MS, RESEND_MAX_MS } from "../../protocol/limits.ts";
-import type { AgentMessage, ServerMessage } from "../../protocol/wire.ts";
+import type { AgentMessage, Refused, ServerMessage } from "../../protocol/wire.ts";
 import type { Effects, PushedSet } from "./effects.ts";
 import type { KeptHost, RelayState } from "./state.ts";
 
@@ -35,7 +35,7 @@ export function compareSet(
   const set = state.kept[what];
   if (set.applied !== versions.applied) {
     set.applied = versions.applied;
-    if (!versions.told) effects.facts.push({ fact: "applied", what, version: versions.applied, refused: null });
+    if (!versions.told) tellApplied(state.kept, what, versions.applied, null, effects);
   }
   if (set.wanted !== null) set.wanted = Math.max(set.wanted, versions.stored);
   set.resendAtMs = null;
@@ -81,11 +81,22 @@ export function setApplied(state: RelayState, message: Applied, effects: Effects
   const set = state.kept[what];
   if (message.refused.length > 0)
     effects.notes.push({ event: `relay.${what}_refused`, fields: { refused: message.refused.slice(0, 20) } });
-  if (set.applied === message.version) return;
   set.applied = message.version;
   if (!isBehind(state.kept, what)) set.resendAtMs = null;
   effects.saveHost = true;
-  effects.facts.push({ fact: "applied", what, version: message.version, refused: message.refused });
+  // Also of a version that a hello told before: only this says what was refused, and that may have changed since.
+  tellApplied(state.kept, what, message.version, message.refused, effects);
+}
+
+function tellApplied(
+  kept: KeptHost,
+  what: PushedSet,
+  version: number,
+  refused: readonly Refused[] | null,
+  effects: Effects,
+): void {
+  kept.presenceNo += 1;
+  effects.facts.push({ fact: "applied", no: kept.presenceNo, what, version, refused });
 }
 
 function isBehind(kept: KeptHost, what: PushedSet): boolean {

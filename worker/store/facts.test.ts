@@ -211,6 +211,26 @@ test("a lock leaves one audit row, however often it is told", async () => {
   ]);
 });
 
+test("what a host refuses is known until its next word, and stays through a hello of the same version", async () => {
+  const refused = [{ id: host.scheduleId, code: "schedule.invalid" as const, message: "cron: nonsense" }];
+  const applied = (no: number, version: number, list: Extract<Fact, { fact: "applied" }>["refused"]): Fact => ({
+    fact: "applied",
+    no,
+    what: "schedule",
+    version,
+    refused: list,
+  });
+  const known = () => JSON.parse(hostRow()["refused_schedules"] as string) as unknown;
+  await record([applied(1, 1, refused), presence(2, true)]);
+  expect(known()).toEqual(refused);
+  await record([applied(3, 1, [])]);
+  await record([applied(1, 1, refused)]);
+  expect(known()).toEqual([]);
+  await record([applied(4, 2, refused), applied(5, 3, null)]);
+  expect(known()).toEqual([]);
+  expect(hostRow()).toMatchObject({ applied_schedule_version: 3 });
+});
+
 test("a first listing of a long history arrives whole", async () => {
   const facts = Array.from({ length: 500 }, (_, i) => snapshot(i + 1, 100));
   for (let i = 0; i < facts.length; i += 30) await record(facts.slice(i, i + 30));
@@ -234,7 +254,7 @@ const history = fc.array(
     }),
     fc.record({ kind: fc.constant("snapshot" as const), n: fc.integer({ min: 1, max: 8 }) }),
     fc.record({ kind: fc.constant("listed" as const), keep: fc.array(fc.integer({ min: 1, max: 8 })) }),
-    fc.record({ kind: fc.constant("applied" as const), version: fc.nat(3) }),
+    fc.record({ kind: fc.constant("applied" as const), version: fc.nat(3), told: fc.boolean() }),
   ),
   { minLength: 1, maxLength: 12 },
 );
@@ -272,7 +292,13 @@ test("whatever is repeated late, in whatever batches, the rows end the same", as
           atMs += 10;
           if (step.kind === "presence") facts.push({ ...presence(i + 1, step.online), atMs });
           else if (step.kind === "applied")
-            facts.push({ fact: "applied", what: "config", version: step.version, refused: null });
+            facts.push({
+              fact: "applied",
+              no: i + 1,
+              what: "config",
+              version: step.version,
+              refused: step.told ? [{ id: host.repositoryId, code: "policy.forbidden" }] : null,
+            });
           else if (step.kind === "snapshot") facts.push(snapshot(step.n, atMs));
           else if (step.kind === "listed")
             facts.push({

@@ -279,9 +279,9 @@ function presenceWrite(db: Database, hostId: string, fact: PresenceFact): Write 
     machineFacts: JSON.stringify(fact.about.machineFacts),
     clockSkewMs: fact.about.clockSkewMs,
     policy: fact.about.policy === null ? null : JSON.stringify(fact.about.policy),
-    // Whichever is newer, this or schedule.applied (PROTOCOL section 7): then their order does not matter.
-    appliedScheduleVersion: sql`max(applied_schedule_version, ${fact.about.scheduleVersion})`,
-    appliedConfigVersion: sql`max(applied_config_version, ${fact.about.configVersion})`,
+    // As schedule.applied says it, and in order with it (PROTOCOL section 7).
+    ...appliedColumns("schedule", fact.about.scheduleVersion, null),
+    ...appliedColumns("config", fact.about.configVersion, null),
   };
   const update = db
     .update(hosts)
@@ -290,15 +290,24 @@ function presenceWrite(db: Database, hostId: string, fact: PresenceFact): Write 
   return { statements: [update], counts: SEVERITY };
 }
 
+/** Null for `refused`: the agent said its version alone, so what it refused is known only while that is the same. */
+function appliedColumns(what: AppliedFact["what"], version: number, refused: AppliedFact["refused"]) {
+  const told = refused === null ? null : JSON.stringify(refused);
+  const column = (versionColumn: SQL, refusedColumn: SQL) =>
+    told ?? sql`CASE WHEN ${versionColumn} = ${version} THEN ${refusedColumn} ELSE '[]' END`;
+  if (what === "config") {
+    const refusedRepositories = column(sql`applied_config_version`, sql`refused_repositories`);
+    return { appliedConfigVersion: version, refusedRepositories };
+  }
+  const refusedSchedules = column(sql`applied_schedule_version`, sql`refused_schedules`);
+  return { appliedScheduleVersion: version, refusedSchedules };
+}
+
 function appliedWrite(db: Database, hostId: string, fact: AppliedFact): Write {
-  const [set, column] =
-    fact.what === "config"
-      ? [{ appliedConfigVersion: fact.version }, sql`applied_config_version`]
-      : [{ appliedScheduleVersion: fact.version }, sql`applied_schedule_version`];
   const update = db
     .update(hosts)
-    .set(set)
-    .where(sql`${hosts.id} = ${hostId} AND ${column} < ${fact.version}`);
+    .set({ ...appliedColumns(fact.what, fact.version, fact.refused), presenceNo: fact.no })
+    .where(sql`${hosts.id} = ${hostId} AND presence_no < ${fact.no}`);
   return { statements: [update], counts: NOTHING };
 }
 

@@ -61,6 +61,14 @@ test("half an hour of Lord Howe, two hours of Troll and the day that Samoa left 
   ]);
 });
 
+test("a day that comes twice fires once, also when its second pass ends on another UTC day", () => {
+  // Kwajalein crossed the date line eastwards: 30 September 1969 came twice.
+  expect(fires("30 20 * * *", "Pacific/Kwajalein", "1969-09-30T00:00Z", 2)).toEqual([
+    "1969-09-30T09:30",
+    "1969-10-02T08:30",
+  ]);
+});
+
 test("a midnight that does not exist fires at one o'clock", () => {
   // Beirut, 29 March 2026: 00:00 becomes 01:00.
   expect(fires("0 0 * * *", "Asia/Beirut", "2026-03-28T12:00Z", 2)).toEqual(["2026-03-28T22:00", "2026-03-29T21:00"]);

@@ -182,7 +182,6 @@ function resource(world: World, method: string, url: URL, given: unknown): { sta
     world.role ??= "admin";
     return ok(me());
   }
-  if (name === "hosts" && url.pathname.endsWith("/retention-preview")) return found(world.plan ?? undefined);
   if (world.role === null) return problem(401, { code: "auth.required", message: "Sign in first." });
   if (name === "hosts" && (part === "schedules" || part === "hooks"))
     return answerSchedules(world, { method, hostId: id!, rest: url.pathname.split("/").slice(4), body: given });

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { fail } from "../../protocol/failure.ts";
+import type { ServerMessage } from "../../protocol/wire.ts";
+import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
+import { KeptSchedules } from "./kept-schedules.ts";
+
+const id = (n: number) => `0198c2f0-79b0-7000-8000-00000000000${n}`;
+type ScheduleSet = Extract<ServerMessage, { type: "schedule.set" }>;
+type Entry = ScheduleSet["schedules"][number];
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = temporaryFolder("schedules");
+  path = join(folder, "schedules.json");
+});
+afterEach(() => removeFolder(folder));
+
+const entry = (n: number, more: object = {}): Entry => ({
+  id: id(n),
+  kind: "backup",
+  name: `schedule ${n}`,
+  repositoryId: id(9),
+  enabled: true,
+  manual: false,
+  cron: "0 3 * * *",
+  timeZone: "Europe/Berlin",
+  spreadMinutes: 0,
+  catchUp: "once",
+  limits: {},
+  paths: ["/srv"],
+  excludes: [],
+  tags: [],
+  retention: null,
+  createRepository: false,
+  ...more,
+});
+const set = (version: number, part: number, last: boolean, ...schedules: Entry[]): ScheduleSet => ({
+  type: "schedule.set",
+  version,
+  part,
+  last,
+  schedules,
+});
+const nothing = () => null;
+const ids = (kept: KeptSchedules) => kept.schedules.map((schedule) => schedule.id);
+
+test("a set is applied with its last part, and known to the next start", () => {
+  const kept = new KeptSchedules(path);
+  expect(kept.version).toBe(0);
+  expect(kept.take(set(3, 0, false, entry(1)), nothing)).toBeNull();
+  expect(ids(kept)).toEqual([]);
+  expect(kept.take(set(3, 1, true, entry(2)), nothing)).toEqual({ version: 3, refused: [] });
+  const again = new KeptSchedules(path);
+  expect(again.version).toBe(3);
+  expect(ids(again)).toEqual([id(1), id(2)]);
+  expect(kept.take(set(4, 0, true), nothing)).toEqual({ version: 4, refused: [] });
+  expect(new KeptSchedules(path).schedules).toEqual([]);
+});
+
+test("a gap, another version or an older one applies nothing; the whole set sent again does", () => {
+  const kept = new KeptSchedules(path);
+  kept.take(set(5, 0, true, entry(1)), nothing);
+  kept.take(set(6, 0, false, entry(2)), nothing);
+  expect(kept.take(set(6, 2, true, entry(3)), nothing)).toBeNull();
+  kept.take(set(6, 0, false, entry(2)), nothing);
+  expect(kept.take(set(7, 1, true, entry(3)), nothing)).toBeNull();
+  expect(kept.take(set(4, 0, true, entry(3)), nothing)).toBeNull();
+  expect(kept.take(set(6, 1, true, entry(3)), nothing)).toBeNull();
+  expect(ids(kept)).toEqual([id(1)]);
+  kept.take(set(6, 0, false, entry(2)), nothing);
+  expect(kept.take(set(6, 1, true, entry(3)), nothing)).toMatchObject({ version: 6 });
+  expect(ids(kept)).toEqual([id(2), id(3)]);
+});
+
+test("what cannot be used is refused by id, and the others run", () => {
+  const kept = new KeptSchedules(path);
+  const applied = kept.take(
+    set(
+      1,
+      0,
+      true,
+      entry(1),
+      entry(2, { cron: "0 0 3 * * *" }),
+      entry(3, { timeZone: "Moon/Base" }),
+      entry(4),
+      { id: id(5), kind: "restore" },
+      entry(6, { ofTheFuture: true }),
+    ),
+    (schedule) => (schedule.id === id(4) ? fail("policy.forbidden", "not here").failure : null),
+  );
+  expect(applied?.refused.map(({ id: refused, code }) => [refused, code])).toEqual([
+    [id(2), "schedule.invalid"],
+    [id(3), "schedule.invalid"],
+    [id(4), "policy.forbidden"],
+    [id(5), "schedule.invalid"],
+  ]);
+  expect(applied?.refused[0]?.message).toMatch(/^cron: /);
+  expect(ids(kept)).toEqual([id(1), id(6)]);
+  expect(readFileSync(path, "utf8")).not.toContain(id(4));
+});
+
+test("a kept schedule that this agent cannot read asks for the set again, and the others run on", () => {
+  writeFileSync(path, JSON.stringify({ version: 8, schedules: [entry(1), { id: id(2), kind: "old" }] }));
+  const kept = new KeptSchedules(path);
+  expect(kept.version).toBe(0);
+  expect(ids(kept)).toEqual([id(1)]);
+});

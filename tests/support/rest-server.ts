@@ -20,16 +20,21 @@ export interface RestServerOptions {
   /** Without one, everybody may in. */
   login?: { username: string; password: string };
   appendOnly?: boolean;
+  /** The folder of another one, which stays; logins are each server's own. */
+  folder?: string;
 }
 
-/** Starts Debian's restic-rest-server on a free loopback port over an empty folder. */
+/** Starts Debian's restic-rest-server on a free loopback port over an empty folder, or over another server's. */
 export async function startRestServer(options: RestServerOptions = {}): Promise<RestServer> {
-  const folder = temporaryFolder("rest-server");
+  const own = temporaryFolder("rest-server");
+  const folder = options.folder ?? own;
   const args = ["--path", folder, "--listen", "127.0.0.1:0"];
   const login = options.login;
   if (login) {
     const digest = createHash("sha1").update(login.password).digest("base64");
-    writeFileSync(join(folder, ".htpasswd"), `${login.username}:{SHA}${digest}\n`);
+    const logins = join(own, ".htpasswd");
+    writeFileSync(logins, `${login.username}:{SHA}${digest}\n`);
+    args.push("--htpasswd-file", logins);
   } else {
     args.push("--no-auth");
   }
@@ -43,7 +48,7 @@ export async function startRestServer(options: RestServerOptions = {}): Promise<
     folder,
     async stop() {
       await running.stop();
-      removeFolder(folder);
+      removeFolder(own);
     },
   };
 }

@@ -76,7 +76,7 @@ export function HostSchedules({ detail, reload }: { detail: HostDetail; reload: 
             ${may("schedule.edit") ? html`<a class="btn primary" href=${`${base}/new`}>${icon("plus")}Add schedule</a>` : null}
           </div>`
         : html`<div class="tblwrap">
-            <table>
+            <table class="schedules">
               <thead>
                 <tr>
                   <th scope="col">Name</th>
@@ -123,25 +123,25 @@ function Row(props: {
   const kind = KIND_WORDS[schedule.kind];
   const keeps = keepWords(schedule);
   return html`<tr class=${schedule.enabled ? "" : "dim"}>
-    <td>
+    <td class="c-name">
       <span class="row">
         ${icon(kind.icon, "faint")}
         ${may("schedule.edit") ? html`<a class="semi clip name" href=${`${props.base}/${schedule.id}`}>${name}</a>` : html`<span class="semi clip name">${name}</span>`}
       </span>
       <${Marks} schedule=${schedule} />
     </td>
-    <td class="when">
+    <td class="c-when">
       ${whenWords(schedule)}
       <span class="sub mono">${schedule.manual ? "manual" : literal(schedule.cron ?? "")}</span>
       ${schedule.manual ? null : html`<span class="sub">${schedule.timeZone}</span>`}
     </td>
-    <td><${NextRun} schedule=${schedule} /></td>
-    <td><${LastRun} schedule=${schedule} /></td>
-    <td class="dim fs12"><${What} schedule=${schedule} /></td>
-    <td>
+    <td class="c-next"><${NextRun} schedule=${schedule} /></td>
+    <td class="hide-sm"><${LastRun} schedule=${schedule} /></td>
+    <td class="dim fs12 hide-sm"><${What} schedule=${schedule} /></td>
+    <td class="hide-sm">
       ${keeps === null ? html`<span class="faint">does not apply</span>` : html`<span class="keeps">${keeps}</span>`}
     </td>
-    <td>
+    <td class="c-on">
       <${Switch}
         checked=${schedule.enabled}
         label=${`${name} on`}

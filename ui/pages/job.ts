@@ -1,32 +1,36 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { JobResource } from "../../protocol/api.ts";
-import type { Failure } from "../../protocol/failure.ts";
-import { TERMINAL_STATES, type JobState } from "../../protocol/stream.ts";
+import { TERMINAL_STATES } from "../../protocol/stream.ts";
+import type { JobKind } from "../../protocol/wire.ts";
 import type { ApiFailure } from "../net/api.ts";
 import { api } from "../net/endpoints.ts";
 import { BusyButton } from "../parts/button.ts";
 import { Crumbs } from "../parts/crumbs.ts";
 import { Dialog } from "../parts/dialog.ts";
+import { HeldPlan } from "../parts/held-plan.ts";
 import { html } from "../parts/html.ts";
 import { icon } from "../parts/icon.ts";
+import { JobDetails } from "../parts/job-details.ts";
+import { JobNotices, type JobVerdict } from "../parts/job-notices.ts";
 import { JobProgress, RunningNumbers } from "../parts/job-progress.ts";
+import { JobResultNumbers } from "../parts/job-result.ts";
 import { JobSummary } from "../parts/job-summary.ts";
 import { loaded, skeletonLines, useLoad } from "../parts/load.ts";
 import { LogView } from "../parts/log-view.ts";
-import { failureNotice, notice } from "../parts/notice.ts";
+import { failureNotice } from "../parts/notice.ts";
 import { phaseLine } from "../parts/phase-line.ts";
 import { RunBackupButton } from "../parts/run-backup.ts";
 import { statusPill } from "../parts/status-pill.ts";
 import { Ago } from "../parts/time.ts";
 import { useTitle } from "../parts/title.ts";
 import { now } from "../state/clock.ts";
-import { activeJobs, hosts, onFleetMessage } from "../state/fleet.ts";
+import { hosts, onFleetMessage } from "../state/fleet.ts";
 import { watchJob, type JobWatch } from "../state/job-watch.ts";
 import { may } from "../state/session.ts";
 import { literal } from "../words/literal.ts";
 import { phaseSteps } from "../words/phases.ts";
 import { JOB_KIND, jobStatus } from "../words/status.ts";
-import { clockMinuteText, clockText, dateText, durationText } from "../words/time.ts";
+import { clockMinuteText, clockText, dateText } from "../words/time.ts";
 
 /** The stream is ahead of the database: the row is asked for again until it says the same. */
 const SETTLE_EVERY_MS = 1000;
@@ -36,7 +40,8 @@ const SILENCE_SHOWN_MS = 10_000;
 /** One job, live: the stream says what happens, the row who asked. */
 export function JobPage({ jobId }: { jobId: string }) {
   const job = useLoad(jobId, () => api.job(jobId));
-  const exists = job.value !== null;
+  // What is held has not begun: there is nothing to follow yet.
+  const exists = job.value !== null && job.value.state !== "held";
   const watch = useMemo(() => (exists ? watchJob(jobId) : null), [jobId, exists]);
   useEffect(() => () => watch?.close(), [watch]);
   useEffect(
@@ -58,22 +63,17 @@ export function JobPage({ jobId }: { jobId: string }) {
   return html`<div class="page">
     ${loaded(
       job,
-      (value) => (watch ? html`<${Job} job=${value} watch=${watch} reload=${job.reload} />` : null),
+      (value) =>
+        watch
+          ? html`<${Job} job=${value} watch=${watch} reload=${job.reload} />`
+          : html`<${HeldJob} job=${value} reload=${job.reload} />`,
       html`<section class="card">${skeletonLines(8)}</section>`,
     )}
   </div>`;
 }
 
 /** The verdict of a job from whichever of stream and row knows more. */
-interface Verdict {
-  state: JobState;
-  ended: boolean;
-  failure: Failure | undefined;
-  lastError: string | undefined;
-  warnings: number;
-}
-
-function verdictOf(job: JobResource, watch: JobWatch): Verdict {
+function verdictOf(job: JobResource, watch: JobWatch): JobVerdict {
   const live = watch.live.value;
   const finished = watch.facts.value.finished;
   const rowEnded = TERMINAL_STATES.has(job.state);
@@ -96,6 +96,7 @@ function Job({ job, watch, reload }: { job: JobResource; watch: JobWatch; reload
   const startedAtMs = facts.startedAtMs ?? job.startedAtMs ?? null;
   const finishedAtMs = facts.finished?.atMs ?? job.finishedAtMs ?? null;
   const summary = facts.finished?.summary ?? job.summary;
+  const result = facts.finished?.result ?? job.result;
   const steps = phaseSteps({
     kind: job.kind,
     state: verdict.state,
@@ -111,7 +112,7 @@ function Job({ job, watch, reload }: { job: JobResource; watch: JobWatch; reload
       cancelAsked=${live?.cancelAsked === true || job.cancelAskedAtMs !== undefined}
       reload=${reload}
     />
-    <${Notices} job=${job} verdict=${verdict} watch=${watch} silent=${silent} />
+    <${JobNotices} job=${job} verdict=${verdict} watch=${watch} silent=${silent} />
     <span class="sr" role="status"
       >${verdict.ended ? jobStatus({ state: verdict.state, warnings: verdict.warnings }).word : (steps.find((s) => s.state === "now")?.word ?? "")}</span
     >
@@ -126,12 +127,21 @@ function Job({ job, watch, reload }: { job: JobResource; watch: JobWatch; reload
           ? html`<${JobSummary} job=${job} summary=${summary} warnings=${verdict.warnings} />`
           : null
       }
+      ${
+        verdict.ended && result
+          ? html`<${JobResultNumbers}
+              job=${job}
+              result=${result}
+              tookMs=${startedAtMs === null || finishedAtMs === null ? null : finishedAtMs - startedAtMs}
+            />`
+          : null
+      }
     </section>
     <div class="cols">
       <${LogView} jobId=${job.id} watch=${watch} ended=${verdict.ended} />
       <div class="stack">
         ${running ? html`<${ReadingNow} watch=${watch} />` : null}
-        <${Details}
+        <${JobDetails}
           job=${job}
           startedAtMs=${startedAtMs}
           finishedAtMs=${finishedAtMs}
@@ -141,9 +151,19 @@ function Job({ job, watch, reload }: { job: JobResource; watch: JobWatch; reload
     </div>`;
 }
 
+/** A forget that waits for an administrator. */
+function HeldJob({ job, reload }: { job: JobResource; reload: () => Promise<void> }) {
+  const verdict = { state: job.state, ended: false, failure: undefined, lastError: undefined, warnings: 0 };
+  return html`<${Header} job=${job} verdict=${verdict} startedAtMs=${null} cancelAsked=${false} reload=${reload} />
+    <div class="cols">
+      <${HeldPlan} job=${job} reload=${reload} />
+      <${JobDetails} job=${job} startedAtMs=${null} finishedAtMs=${null} snapshotId=${null} />
+    </div>`;
+}
+
 function Header(props: {
   job: JobResource;
-  verdict: Verdict;
+  verdict: JobVerdict;
   startedAtMs: number | null;
   cancelAsked: boolean;
   reload: () => Promise<void>;
@@ -153,10 +173,7 @@ function Header(props: {
   const [asking, setAsking] = useState(false);
   const name = literal(job.hostName);
   const host = hosts.value.get(job.hostId)?.value;
-  const by =
-    job.askedBy === undefined
-      ? html`By schedule ${literal(job.scheduleName ?? "unknown")}`
-      : `Asked by ${literal(job.askedBy)}`;
+  const by = jobSource(job);
   const cancelling = props.cancelAsked && !verdict.ended;
   return html`<header class="phead">
     <div class="grow">
@@ -171,14 +188,14 @@ function Header(props: {
       <p class="fs13 faint">
         ${by},${" "}${
           startedAtMs === null
-            ? html`not started, asked <${Ago} at=${job.createdAtMs} />`
+            ? html`not started, ${job.source === "schedule" ? "made" : "asked"} <${Ago} at=${job.createdAtMs} />`
             : html`started ${clockText(startedAtMs)}, <${Ago} at=${startedAtMs} />`
         }
       </p>
     </div>
     <div class="row acts">
       ${
-        !verdict.ended && may("job.cancel")
+        !verdict.ended && verdict.state !== "held" && may("job.cancel")
           ? html`<button
               type="button"
               class="btn danger"
@@ -206,6 +223,25 @@ function Header(props: {
   </header>`;
 }
 
+/** Who wanted a job: a person, a schedule, or the server by itself. */
+function jobSource(job: JobResource): string {
+  if (job.source === "schedule")
+    return job.scheduleName === undefined ? "By the server" : `By schedule ${literal(job.scheduleName)}`;
+  return job.askedBy === undefined ? "Asked" : `Asked by ${literal(job.askedBy)}`;
+}
+
+/** What a cancelled job of each kind leaves behind. */
+const CANCEL_LEAVES: Record<JobKind, string> = {
+  backup: "No snapshot is made. What was already uploaded is reused by the next backup.",
+  check: "The repository is not touched. What was read so far proves nothing.",
+  forget: "Snapshots that are already forgotten stay so.",
+  prune: "The repository stays whole. The next prune begins anew.",
+  unlock: "Locks that are already removed stay so.",
+  stats: "The last numbers stay on show.",
+  init: "A repository that is already there stays.",
+  snapshots: "The list stays as it was.",
+};
+
 function CancelDialog({
   job,
   onClose,
@@ -229,101 +265,9 @@ function CancelDialog({
     actions=${html`<button type="button" class="btn" autofocus onClick=${onClose}>Let it finish</button>
       <${BusyButton} kind="danger-solid" onPress=${cancel}>Cancel ${verb}<//>`}
   >
-    ${
-      job.kind === "backup"
-        ? html`<p class="fs13 dim">No snapshot is made. What was already uploaded is reused by the next backup.</p>`
-        : null
-    }
+    <p class="fs13 dim">${CANCEL_LEAVES[job.kind]}</p>
     ${failure === null ? null : failureNotice(failure)}
   <//>`;
-}
-
-function Notices({
-  job,
-  verdict,
-  watch,
-  silent,
-}: {
-  job: JobResource;
-  verdict: Verdict;
-  watch: JobWatch;
-  silent: boolean;
-}) {
-  const lastWord = verdict.lastError
-    ? html`<code class="last-error text-literal">${literal(verdict.lastError)}</code>`
-    : null;
-  switch (verdict.state) {
-    case "failed":
-      return verdict.failure
-        ? failureNotice(verdict.failure, { lastWords: lastWord })
-        : notice("bad", html`<b>The job failed.</b>${lastWord}`, "alert");
-    case "cancelled":
-      return notice(
-        "info",
-        job.cancelAskedBy === undefined
-          ? html`<span
-              ><b>Cancelled.</b> ${verdict.failure ? literal(verdict.failure.message) : "No snapshot was made."}</span
-            >`
-          : html`<span
-              ><b>Cancelled by ${literal(job.cancelAskedBy)}</b
-              >${job.cancelAskedAtMs === undefined ? null : html` <${Ago} at=${job.cancelAskedAtMs} />`}. No snapshot
-              was made.</span
-            >`,
-        "status",
-      );
-    case "succeeded":
-      return verdict.warnings > 0
-        ? notice(
-            "warn",
-            html`<b
-                >The snapshot was made, but ${verdict.warnings === 1 ? "one thing" : `${verdict.warnings} things`} could
-                not be read.</b
-              >
-              ${lastWord}
-              <span>The log names them under Warnings. Exclude them, or let the agent's user read them.</span>`,
-            "status",
-          )
-        : null;
-    case "unknown":
-      return notice(
-        "warn",
-        html`<b>Nobody knows how this job stands.</b>
-          <span
-            >The host has been silent for more than ten minutes. A job goes on without the server; the agent's report
-            settles it when the host is back.</span
-          >`,
-        "status",
-      );
-    case "queued":
-      return silent ? html`<${Silence} watch=${watch} />` : html`<${Queued} job=${job} />`;
-    case "running":
-      return silent ? html`<${Silence} watch=${watch} />` : null;
-  }
-}
-
-function Silence({ watch }: { watch: JobWatch }) {
-  const since = watch.live.value?.agentSilentSinceMs ?? now.value;
-  return notice(
-    "warn",
-    html`<b>No word for ${durationText(now.value - since)}.</b>
-      <span>The agent works on without a connection. Nothing is called failed until the agent says so.</span>`,
-  );
-}
-
-function Queued({ job }: { job: JobResource }) {
-  const ahead = [...activeJobs.value.values()].find(
-    (other) => other.hostId === job.hostId && other.jobId !== job.id && other.state === "running",
-  );
-  return notice(
-    "info",
-    ahead
-      ? html`<span
-          >Waits for the <a href=${`/jobs/${ahead.jobId}`}>${JOB_KIND[ahead.kind].noun.toLowerCase()}</a> that runs on
-          this host.</span
-        >`
-      : html`<span>Sent to the agent, which has not begun yet.</span>`,
-    "status",
-  );
 }
 
 function ReadingNow({ watch }: { watch: JobWatch }) {
@@ -334,40 +278,5 @@ function ReadingNow({ watch }: { watch: JobWatch }) {
     <ul class="stack stack-1 mono fs12 dim">
       ${files.map((file) => html`<li class="clip" title=${literal(file)}>${literal(file)}</li>`)}
     </ul>
-  </section>`;
-}
-
-function Details(props: {
-  job: JobResource;
-  startedAtMs: number | null;
-  finishedAtMs: number | null;
-  snapshotId: string | null;
-}) {
-  const { job, startedAtMs, finishedAtMs, snapshotId } = props;
-  const row = (name: string, value: unknown) =>
-    html`<dt>${name}</dt>
-      <dd>${value}</dd>`;
-  return html`<section class="card pad stack stack-2" aria-labelledby="details">
-    <h2 id="details">Details</h2>
-    <dl class="kv">
-      ${row("Job", html`<span class="mono fs12" title=${job.id}>${job.id.slice(-12)}</span>`)}
-      ${row("Kind", JOB_KIND[job.kind].noun)}
-      ${job.scheduleName === undefined ? null : row("Schedule", literal(job.scheduleName))}
-      ${row("Asked", html`<${Ago} at=${job.createdAtMs} />`)}
-      ${startedAtMs === null ? null : row("Started", clockText(startedAtMs))}
-      ${finishedAtMs === null ? null : row("Ended", clockText(finishedAtMs))}
-      ${startedAtMs === null || finishedAtMs === null ? null : row("Took", durationText(finishedAtMs - startedAtMs))}
-      ${job.resticVersion === undefined ? null : row("restic", literal(job.resticVersion))}
-      ${
-        snapshotId === null
-          ? null
-          : row(
-              "Snapshot",
-              html`<a class="mono fs12" title=${snapshotId} href=${`/hosts/${job.hostId}/snapshots`}
-                >${snapshotId.slice(0, 8)}</a
-              >`,
-            )
-      }
-    </dl>
   </section>`;
 }

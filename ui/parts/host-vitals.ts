@@ -46,7 +46,7 @@ function nextRun(host: HostDetail) {
   const active = activeByHost.value.get(host.id);
   const when = due === undefined ? "" : whenText(due, now.value);
   if (active?.kind === "backup" && active.state === "running")
-    return vital("Next run", "running now", html`<span>${due === undefined ? "by hand" : `then ${when}`}</span>`);
+    return vital("Next run", "Running now", html`<span>${due === undefined ? "by hand" : `then ${when}`}</span>`);
   if (due === undefined) return vital("Next run", "by hand", html`<span>no backup is planned</span>`);
   if (due > now.value)
     return vital("Next run", html`<${Ago} at=${due} />`, html`<span title=${absoluteText(due)}>${when}</span>`);

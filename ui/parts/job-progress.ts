@@ -19,8 +19,8 @@ export function JobProgress({ job, watch, still }: { job: JobResource; watch: Jo
   const shownMs = useRef<number | null>(null);
   const progress = watch.progress.value;
   const phase = watch.facts.value.phases.at(-1)?.phase ?? "prepare";
-  // Only reading has a total to be part of; what comes before and after is named instead.
-  const reading = phase === "scan" || phase === "upload";
+  // Only these have a total to be part of; what comes before, between and after is named instead.
+  const reading = phase === "scan" || phase === "upload" || phase === "check" || phase === "prune";
   const percent = reading ? progress?.percent : undefined;
   shownMs.current = decideEta({ runningMs: now.value - startedAtMs, etaMs: progress?.etaMs, shownMs: shownMs.current });
   const eta = etaText(shownMs.current);

@@ -4,7 +4,7 @@ import type { JobResource } from "../../protocol/api.ts";
 import { activeJobs } from "../state/fleet.ts";
 import { literal } from "../words/literal.ts";
 import { percentText } from "../words/percent.ts";
-import { sizeText } from "../words/size.ts";
+import { countOf, sizeChangeText, sizeText } from "../words/size.ts";
 import { JOB_KIND, jobStatus } from "../words/status.ts";
 import { durationText } from "../words/time.ts";
 import { html } from "./html.ts";
@@ -52,11 +52,17 @@ function JobRow({ job, withHost }: { job: JobResource; withHost: boolean }) {
     <td>${statusPill(jobStatus(job), job.state === "running" ? html` ${percent}` : null)}</td>
     <td><${Ago} at=${job.createdAtMs} /></td>
     <td class="num hide-sm">${took(job)}</td>
-    <td class="num hide-sm">
-      ${job.summary ? sizeText(job.summary.addedBytes) : html`<span class="faint">none</span>`}
-    </td>
+    <td class="num hide-sm">${changeText(job) ?? html`<span class="faint">none</span>`}</td>
     <td class="dim hide-sm">${literal(job.askedBy ?? job.scheduleName ?? "schedule")}</td>
   </tr>`;
+}
+
+/** What a job added to or took from the repository; null when neither is known. */
+function changeText(job: JobResource): string | null {
+  if (job.summary) return sizeText(job.summary.addedBytes);
+  if (job.result?.kind === "prune") return sizeChangeText(-job.result.freedBytes);
+  if (job.result?.kind === "forget") return `\u2212${countOf(job.result.removed, "snapshot")}`;
+  return null;
 }
 
 /** How long a job ran; what has not started took nothing. */

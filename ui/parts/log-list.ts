@@ -28,6 +28,7 @@ export interface LogList {
 function element(line: LogLine): HTMLElement {
   const row = document.createElement("div");
   row.className = line.level === null ? "ln" : line.level === "error" ? "ln e" : "ln w";
+  if (line.hook) row.classList.add("h");
   const time = row.appendChild(document.createElement("time"));
   if (line.atMs !== null) time.textContent = clockText(line.atMs);
   const source = row.appendChild(document.createElement("span"));

@@ -2,11 +2,21 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { api } from "../net/endpoints.ts";
 import type { JobWatch } from "../state/job-watch.ts";
-import { filteredLines, LOG_WINDOW_LINES, showsLine } from "../state/log-lines.ts";
+import {
+  filteredLines,
+  LOG_PARTS,
+  LOG_WINDOW_LINES,
+  showsLine,
+  type LogPart,
+  type LogWindow,
+} from "../state/log-lines.ts";
 import { countOf, countText } from "../words/size.ts";
 import { createLogList, type LogList } from "./log-list.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
+
+const PART_WORD: Record<LogPart, string> = { all: "All", warnings: "Warnings", hooks: "Hooks" };
+const totals = (log: LogWindow) => ({ all: log.all.total, warnings: log.warnings.total, hooks: log.hooks.total });
 
 /** The log of a job: follows the end until someone scrolls up, then says how much is new below. */
 export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatch; ended: boolean }) {
@@ -15,10 +25,10 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
   const list = useRef<LogList | null>(null);
   const following = useSignal(true);
   const below = useSignal(0);
-  const counts = useSignal({ total: watch.log.total, warnings: watch.log.totalWarnings });
-  const [warningsOnly, setWarningsOnly] = useState(false);
+  const counts = useSignal(totals(watch.log));
+  const [part, setPart] = useState<LogPart>("all");
   const [find, setFind] = useState("");
-  const filter = useRef({ warningsOnly, find });
+  const filter = useRef({ part, find });
 
   useEffect(() => {
     const made = createLogList(box.current!, content.current!);
@@ -28,7 +38,7 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
       made.append(shown);
       if (following.peek()) made.toEnd();
       else below.value += shown.length;
-      counts.value = { total: watch.log.total, warnings: watch.log.totalWarnings };
+      counts.value = totals(watch.log);
     });
     return () => {
       stop();
@@ -37,10 +47,10 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
   }, [watch]);
 
   useEffect(() => {
-    filter.current = { warningsOnly, find };
+    filter.current = { part, find };
     list.current!.replace(filteredLines(watch.log, filter.current));
     if (following.peek()) list.current!.toEnd();
-  }, [watch, warningsOnly, find]);
+  }, [watch, part, find]);
 
   // A job that had failed before the page was opened is read from its first error.
   const failedBefore = ended && watch.live.value?.state === "failed" && watch.caughtUp.value;
@@ -69,18 +79,18 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
     if (event.key === "n") list.current!.toNextWarning();
   }
 
-  const { total, warnings } = counts.value;
+  const total = counts.value.all;
   const hidden = total - LOG_WINDOW_LINES;
   return html`<section class="card log-card" aria-labelledby="log-title">
     <div class="toolbar">
       <h2 id="log-title">Log</h2>
       <span class="btnset" role="group" aria-label="Show">
-        <button type="button" class="btn sm" aria-pressed=${!warningsOnly} onClick=${() => setWarningsOnly(false)}>
-          All
-        </button>
-        <button type="button" class="btn sm" aria-pressed=${warningsOnly} onClick=${() => setWarningsOnly(true)}>
-          Warnings${warnings > 0 ? ` ${countText(warnings)}` : ""}
-        </button>
+        ${LOG_PARTS.filter((one) => one !== "hooks" || counts.value.hooks > 0).map(
+          (one) =>
+            html`<button type="button" class="btn sm" aria-pressed=${one === part} onClick=${() => setPart(one)}>
+              ${PART_WORD[one]}${one !== "all" && counts.value[one] > 0 ? ` ${countText(counts.value[one])}` : ""}
+            </button>`,
+        )}
       </span>
       <span class="input-ic find">
         ${icon("search")}

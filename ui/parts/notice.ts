@@ -1,6 +1,6 @@
 import type { Failure } from "../../protocol/failure.ts";
 import { failureWords } from "../words/failure.ts";
-import { literal } from "../words/literal.ts";
+import { commandText } from "./command-text.ts";
 import { html, type Children } from "./html.ts";
 import { icon } from "./icon.ts";
 
@@ -20,11 +20,10 @@ export function failureNotice(
   more: { lastWords?: Children; actions?: Children } = {},
 ) {
   const words = failureWords(failure.code);
-  const own = failure.message !== "" && failure.message !== words.says ? literal(failure.message) : null;
+  const own = failure.message !== "" && failure.message !== words.says ? failure.message : null;
   return notice(
     "bad",
-    html`<b>${words.says}</b> ${own === null ? null : html`<span class="text-literal">${own}</span>`}
-      ${more.lastWords}<span>${words.next}</span> ${
+    html`<b>${words.says}</b> ${own === null ? null : commandText(own)} ${more.lastWords}<span>${words.next}</span> ${
         failure.code === "server.internal" && failure.requestId
           ? html`<span class="fs12">Request id <span class="mono">${failure.requestId}</span></span>`
           : null

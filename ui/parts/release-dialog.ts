@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
-import type { HostDetail, JobResource } from "../../protocol/api.ts";
-import type { RetentionPlan } from "../../protocol/schedule.ts";
-import type { Answer, ApiFailure } from "../net/api.ts";
+import type { JobResource } from "../../protocol/api.ts";
+import type { ApiFailure } from "../net/api.ts";
 import { api } from "../net/endpoints.ts";
+import { loadHeldPlan } from "../state/held-plan.ts";
 import { literal } from "../words/literal.ts";
 import { countOf } from "../words/size.ts";
 import { BusyButton } from "./button.ts";
@@ -12,24 +12,6 @@ import { html } from "./html.ts";
 import { loaded, skeletonLines, useLoad } from "./load.ts";
 import { failureNotice, notice } from "./notice.ts";
 import { planView } from "./plan-view.ts";
-
-/** The plan of a held forget as it would be carried out now: the rules of its schedule over its snapshots. */
-export async function loadHeldPlan(job: JobResource): Promise<Answer<RetentionPlan>> {
-  const host = await api.host(job.hostId);
-  if (!host.ok) return host;
-  const keep = keepOf(host.value, job.scheduleId);
-  if (keep === null)
-    return {
-      ok: false,
-      failure: { code: "schedule.not_found", message: "", retry: false, status: 404, fields: {} },
-    };
-  return api.previewRetention(job.hostId, job.scheduleId!, { keep });
-}
-
-function keepOf(host: HostDetail, scheduleId: string | undefined) {
-  const schedule = host.schedules.find((one) => one.id === scheduleId);
-  return schedule?.kind === "backup" ? (schedule.retention?.keep ?? null) : null;
-}
 
 /** Shows the plan of a held forget and lets an administrator release exactly that. */
 export function ReleaseDialog({ job, onClose }: { job: JobResource; onClose: () => void }) {

@@ -45,8 +45,8 @@ export function SizeHistory({ hostId, moved }: { hostId: string; moved: string }
           <div class="cfoot">
             <span>${isStored ? "Stored after deduplication. Drops are prunes." : "Size of what was backed up."}</span>
             <span
-              >${sizeChangeText(chart.lastBytes - chart.firstBytes)} in
-              ${days === 365 ? "a year" : `${days} days`}</span
+              >${sizeChangeText(chart.lastBytes - chart.firstBytes)}
+              in${" "}${days === 365 ? "a year" : `${days} days`}</span
             >
           </div>`;
       },

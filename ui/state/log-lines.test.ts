@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { JobRecord } from "../../protocol/wire.ts";
-import { addLines, emptyLog, filteredLines, LOG_WINDOW_LINES, logLines } from "./log-lines.ts";
+import { addLines, emptyLog, filteredLines, LOG_WINDOW_LINES, logLines, type LogPart } from "./log-lines.ts";
 
 const logged = (text: string, level?: "warning" | "error"): JobRecord => ({
   type: "logged",
@@ -22,19 +22,21 @@ test("lines keep their place in the stream, and what was dropped is said", () =>
   ]);
 });
 
-test("the window keeps the newest 5,000 lines, and warnings outlast them", () => {
+test("the window keeps the newest 5,000 lines, and warnings and hooks outlast them", () => {
   const log = emptyLog();
-  addLines(log, logLines(1, [logged("early", "warning")]));
+  addLines(log, logLines(1, [logged("early", "warning"), { type: "logged", atMs: 1, stream: "hook", text: "dumped" }]));
   for (let i = 0; i < 12; i++)
     addLines(
       log,
       logLines(
-        2 + i * 1000,
+        3 + i * 1000,
         Array.from({ length: 1000 }, () => logged("x")),
       ),
     );
-  expect(log.lines).toHaveLength(LOG_WINDOW_LINES);
-  expect([log.total, log.totalWarnings]).toEqual([12_001, 1]);
-  expect(filteredLines(log, { warningsOnly: true, find: "" }).map((line) => line.text)).toEqual(["early"]);
-  expect(filteredLines(log, { warningsOnly: false, find: "early" })).toEqual([]);
+  expect(log.all.lines).toHaveLength(LOG_WINDOW_LINES);
+  expect([log.all.total, log.warnings.total, log.hooks.total]).toEqual([12_002, 1, 1]);
+  const shown = (part: LogPart, find = "") => filteredLines(log, { part, find }).map((line) => line.text);
+  expect(shown("warnings")).toEqual(["early"]);
+  expect(shown("hooks")).toEqual(["dumped"]);
+  expect(shown("all", "early")).toEqual([]);
 });

@@ -11,11 +11,16 @@ export interface LogLine {
   atMs: number | null;
   source: string;
   level: "warning" | "error" | null;
+  /** Whether a hook of the host said it. */
+  hook: boolean;
   text: string;
 }
 
+export const LOG_PARTS = ["all", "warnings", "hooks"] as const;
+export type LogPart = (typeof LOG_PARTS)[number];
+
 export interface LogFilter {
-  warningsOnly: boolean;
+  part: LogPart;
   /** Part of a line, any case; empty shows all. */
   find: string;
 }
@@ -30,6 +35,7 @@ export function logLines(first: number, records: readonly JobRecord[]): LogLine[
         atMs: record.atMs,
         source: record.level ?? record.stream,
         level: record.level ?? null,
+        hook: record.stream === "hook",
         text: literal(record.text),
       });
     else if (record.type === "dropped")
@@ -38,6 +44,7 @@ export function logLines(first: number, records: readonly JobRecord[]): LogLine[
         atMs: record.atMs,
         source: "warning",
         level: "warning",
+        hook: false,
         text: `${countOf(record.lines, "line was", "lines were")} dropped here: the host's log space was full.`,
       });
   });
@@ -51,34 +58,31 @@ export function trimmedLine(): LogLine {
     atMs: null,
     source: "server",
     level: null,
+    hook: false,
     text: "Earlier lines are no longer kept: the server holds the newest 64 MiB of each host's logs.",
   };
 }
 
 export function showsLine(filter: LogFilter, line: LogLine): boolean {
-  if (filter.warningsOnly && line.level === null) return false;
+  if (filter.part === "warnings" && line.level === null) return false;
+  if (filter.part === "hooks" && !line.hook) return false;
   return filter.find === "" || line.text.toLowerCase().includes(filter.find.toLowerCase());
 }
 
-/** The newest lines, and apart from them the newest warnings, which a long log would push out. */
-export interface LogWindow {
-  lines: LogLine[];
-  warnings: LogLine[];
-  total: number;
-  totalWarnings: number;
-}
+/** The newest lines, and apart from them the newest of each part, which a long log would push out. */
+export type LogWindow = Record<LogPart, { lines: LogLine[]; total: number }>;
 
 export function emptyLog(): LogWindow {
-  return { lines: [], warnings: [], total: 0, totalWarnings: 0 };
+  return { all: { lines: [], total: 0 }, warnings: { lines: [], total: 0 }, hooks: { lines: [], total: 0 } };
 }
 
-/** Adds lines in place; both lists keep the newest 5,000. */
+/** Adds lines in place; each part keeps its newest 5,000. */
 export function addLines(log: LogWindow, lines: readonly LogLine[]): void {
-  const warnings = lines.filter((line) => line.level !== null);
-  log.total += lines.length;
-  log.totalWarnings += warnings.length;
-  keepNewest(log.lines, lines);
-  keepNewest(log.warnings, warnings);
+  for (const part of LOG_PARTS) {
+    const own = part === "all" ? lines : lines.filter((line) => showsLine({ part, find: "" }, line));
+    log[part].total += own.length;
+    keepNewest(log[part].lines, own);
+  }
 }
 
 function keepNewest(kept: LogLine[], more: readonly LogLine[]): void {
@@ -88,5 +92,5 @@ function keepNewest(kept: LogLine[], more: readonly LogLine[]): void {
 
 /** What a filter shows of the window, oldest first. */
 export function filteredLines(log: LogWindow, filter: LogFilter): LogLine[] {
-  return (filter.warningsOnly ? log.warnings : log.lines).filter((line) => showsLine(filter, line));
+  return log[filter.part].lines.filter((line) => showsLine(filter, line));
 }

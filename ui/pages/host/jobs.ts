@@ -1,17 +1,19 @@
+import { useLocation } from "preact-iso";
 import { html } from "../../parts/html.ts";
-import { icon } from "../../parts/icon.ts";
+import { JobFilters, jobQueryOf, jobViewOf, noJobs } from "../../parts/job-filters.ts";
 import { JobList } from "../../parts/job-list.ts";
 
+/** Jobs of one host; the filters live in the URL. */
 export function HostJobs({ hostId }: { hostId: string }) {
+  const { query } = useLocation();
+  const path = `/hosts/${hostId}/jobs`;
+  const view = { ...jobViewOf(query), hostId: undefined };
   return html`<section class="card" aria-label="Jobs">
+    <${JobFilters} path=${path} view=${view} withHost=${false} />
     <${JobList}
-      query=${{ hostId }}
+      query=${{ ...jobQueryOf(view), hostId }}
       withHost=${false}
-      empty=${html`<div class="empty">
-        ${icon("jobs")}
-        <h2>No jobs yet</h2>
-        <p class="fs13">A backup shows up here as soon as it is asked for.</p>
-      </div>`}
+      empty=${noJobs(view, path, "A job shows up here as soon as it is asked for.")}
     />
   </section>`;
 }

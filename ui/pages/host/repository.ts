@@ -88,8 +88,8 @@ function Health({ repository }: { repository: RepositoryResource }) {
             ${
               lastCheck === undefined
                 ? "Never checked. A check proves that the repository can be read."
-                : html`<${Ago} at=${lastCheck.atMs} />, ${readText(lastCheck.read)}.
-                    ${lastCheck.ok ? "No error was found." : html`<span class="text-literal t-bad">${literal(lastCheck.message ?? "Errors were found.")}</span>`}`
+                : html`<${Ago} at=${lastCheck.atMs} />,
+                    ${readText(lastCheck.read)}.${" "}${lastCheck.ok ? "No error was found." : html`<span class="text-literal t-bad">${literal(lastCheck.message ?? "Errors were found.")}</span>`}`
             }
           </p>
         </div>

@@ -27,6 +27,7 @@ export function HostSnapshots({ host }: { host: HostDetail }) {
   const [older, setOlder] = useState<{ items: SnapshotResource[]; next: string | undefined } | null>(null);
   const [failure, setFailure] = useState<ApiFailure | null>(null);
   const [text, setText] = useState("");
+  const names = new Map(host.schedules.map((schedule) => [schedule.id, schedule.name]));
 
   return html`<section class="card" aria-label="Snapshots">
     <div class="toolbar">
@@ -34,7 +35,7 @@ export function HostSnapshots({ host }: { host: HostDetail }) {
         ${icon("search")}
         <input
           type="search"
-          placeholder="Filter by path, tag or ID"
+          placeholder="Filter by path, schedule, tag or ID"
           aria-label="Filter snapshots"
           value=${text}
           onInput=${(event: Event) => setText((event.currentTarget as HTMLInputElement).value)}
@@ -57,7 +58,9 @@ export function HostSnapshots({ host }: { host: HostDetail }) {
         }
         const wanted = text.toLowerCase();
         const shown = all.filter((snapshot) =>
-          [snapshot.id, ...snapshot.paths, ...snapshot.tags].some((word) => word.toLowerCase().includes(wanted)),
+          [snapshot.id, scheduleName(snapshot, names), ...snapshot.paths, ...snapshot.tags].some((word) =>
+            word.toLowerCase().includes(wanted),
+          ),
         );
         if (all.length === 0) return html`<${NoSnapshots} />`;
         return html`${
@@ -70,7 +73,7 @@ export function HostSnapshots({ host }: { host: HostDetail }) {
                   </p>
                   <button type="button" class="btn sm" onClick=${() => setText("")}>Clear filter</button>
                 </div>`
-              : html`<${SnapshotTable} snapshots=${shown} />`
+              : html`<${SnapshotTable} snapshots=${shown} schedules=${names} />`
           }
           ${failure === null ? null : html`<div class="pad">${failureNotice(failure)}</div>`}
           <div class="cfoot">
@@ -95,13 +98,21 @@ function NoSnapshots() {
   </div>`;
 }
 
-function SnapshotTable({ snapshots }: { snapshots: readonly SnapshotResource[] }) {
+/** The schedule that made a snapshot, as far as the host still has it. */
+function scheduleName(snapshot: SnapshotResource, names: ReadonlyMap<string, string>): string {
+  if (snapshot.scheduleId === undefined) return "by hand";
+  return literal(names.get(snapshot.scheduleId) ?? "removed schedule");
+}
+
+function SnapshotTable(props: { snapshots: readonly SnapshotResource[]; schedules: ReadonlyMap<string, string> }) {
+  const { snapshots, schedules } = props;
   return html`<div class="tblwrap">
     <table>
       <thead>
         <tr>
           <th scope="col">Snapshot</th>
           <th scope="col">Taken</th>
+          <th scope="col">Schedule</th>
           <th scope="col">Paths</th>
           <th scope="col" class="num hide-sm">Files</th>
           <th scope="col" class="num hide-sm">Size</th>
@@ -126,6 +137,7 @@ function SnapshotTable({ snapshots }: { snapshots: readonly SnapshotResource[] }
               <td>
                 <${Ago} at=${snapshot.timeMs} /><span class="sub">${absoluteText(snapshot.timeMs).slice(0, 16)}</span>
               </td>
+              <td class=${snapshot.scheduleId === undefined ? "faint" : ""}>${scheduleName(snapshot, schedules)}</td>
               <td class="mono fs12 dim">
                 <span class="clip paths" title=${snapshot.paths.map(literal).join("\n")}
                   >${snapshot.paths.map(literal).join(" ")}</span

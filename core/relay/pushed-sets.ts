@@ -41,7 +41,8 @@ export function compareSet(
   set.resendAtMs = null;
   set.resendMs = 0;
   effects.saveHost = true;
-  askIfBehind(state, what, nowMs, effects);
+  if (isUntold(state.kept, what)) effects.load.add(what);
+  else askIfBehind(state, what, nowMs, effects);
 }
 
 /** Asks the database for the set if the live agent is behind it. */
@@ -54,7 +55,7 @@ export function askIfBehind(state: RelayState, what: PushedSet, nowMs: number, e
   effects.load.add(what);
 }
 
-/** The set came from the database: it goes to the agent if that is behind. */
+/** The set came from the database: it goes to the agent that still needs it. */
 export function setLoaded(
   state: RelayState,
   what: PushedSet,
@@ -66,10 +67,8 @@ export function setLoaded(
   set.wanted = version;
   effects.saveHost = true;
   if (!state.live || state.kept.locked) return;
-  if (!isBehind(state.kept, what)) {
-    set.resendAtMs = null;
-    return;
-  }
+  if (!isBehind(state.kept, what)) set.resendAtMs = null;
+  if (!isBehind(state.kept, what) && !isUntold(state.kept, what)) return;
   for (const message of messages) effects.send.push({ to: "agent", message });
 }
 
@@ -82,6 +81,7 @@ export function setApplied(state: RelayState, message: Applied, effects: Effects
   if (message.refused.length > 0)
     effects.notes.push({ event: `relay.${what}_refused`, fields: { refused: message.refused.slice(0, 20) } });
   set.applied = message.version;
+  set.told = message.version;
   if (!isBehind(state.kept, what)) set.resendAtMs = null;
   effects.saveHost = true;
   // Also of a version that a hello told before: only this says what was refused, and that may have changed since.
@@ -97,6 +97,12 @@ function tellApplied(
 ): void {
   kept.presenceNo += 1;
   effects.facts.push({ fact: "applied", no: kept.presenceNo, what, version, refused });
+}
+
+/** The agent has the set, but its word on what it refuses of it was lost: at hello it is sent once more, to be told. */
+function isUntold(kept: KeptHost, what: PushedSet): boolean {
+  const { applied, wanted, told } = kept[what];
+  return applied > 0 && applied === wanted && told !== applied && !kept.locked;
 }
 
 function isBehind(kept: KeptHost, what: PushedSet): boolean {

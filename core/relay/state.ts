@@ -37,6 +37,8 @@ export interface KeptHost {
 export interface Pushed {
   /** What the agent said it applied. */
   applied: number;
+  /** Of which version the agent said what it refuses: its hello says the version alone. */
+  told: number;
   /** What the database has; null = it changed, ask it. */
   wanted: number | null;
   resendAtMs: number | null;
@@ -83,7 +85,7 @@ export interface Job {
 }
 
 export function newHost(): KeptHost {
-  const pushed = (): Pushed => ({ applied: 0, wanted: 0, resendAtMs: null, resendMs: 0 });
+  const pushed = (): Pushed => ({ applied: 0, told: 0, wanted: 0, resendAtMs: null, resendMs: 0 });
   return {
     epoch: 0,
     confirmed: 0,

@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import { createHash } from "node:crypto";
 import type { Fact, JobFact } from "../../core/relay/facts.ts";
+import type { QueuedJob } from "../../core/relay/queued-job.ts";
 import { signGrant } from "../../core/secrets/tokens.ts";
 import { HostRelay } from "../../durable-objects/host-relay.ts";
 import { JobLog, recordTexts } from "../../durable-objects/job-log.ts";
@@ -14,7 +15,10 @@ import {
   type AgentMessage,
   type HelloJob,
   type JobRecord,
+  type Refused,
   type ServerMessage,
+  type WireRepository,
+  type WireSchedule,
 } from "../../protocol/wire.ts";
 
 /**
@@ -219,7 +223,15 @@ interface AgentJob {
 /** What the agent keeps on disk survives its death; the rest does not. */
 class ModelAgent {
   readonly #world: RelayModel;
-  readonly disk = { join: 0, config: 0, jobs: new Map<string, AgentJob>(), tombstones: new Set<string>() };
+  readonly disk = {
+    join: 0,
+    config: 0,
+    schedule: 0,
+    schedules: [] as string[],
+    refused: [] as Refused[],
+    jobs: new Map<string, AgentJob>(),
+    tombstones: new Set<string>(),
+  };
   /** Every record ever kept, by job: what the relay's log must be a prefix of. */
   readonly history = new Map<string, JobRecord[]>();
   readonly started = new Set<string>();
@@ -229,6 +241,9 @@ class ModelAgent {
   #sent = new Map<string, number>();
   #ackedAtMs = 0;
   #fires = 0;
+  #measured = 0;
+  /** Parts of a set of schedules that has not come whole; gone with the socket or the process. */
+  #coming: { version: number; parts: number; ids: string[] } | null = null;
 
   constructor(world: RelayModel) {
     this.#world = world;
@@ -245,7 +260,7 @@ class ModelAgent {
         hostId: HOST_ID,
         signKey: "k",
         configVersion: this.#world.configVersion,
-        scheduleVersion: 0,
+        scheduleVersion: this.#world.scheduleVersion,
         sweepMs: 90_000,
       }),
     );
@@ -256,6 +271,7 @@ class ModelAgent {
     this.socket = null;
     this.#live = false;
     this.#sent = new Map();
+    this.#coming = null;
   }
 
   /** kill -9 and a start: what ran is interrupted, nothing is spawned again. */
@@ -280,6 +296,9 @@ class ModelAgent {
       this.#keep(jobId, job, { type: "started", atMs: nowMs });
       this.started.add(jobId);
       job.state = "running";
+    } else if (dice.chance(0.1)) {
+      this.#measured += 1;
+      this.#keep(jobId, job, { type: "measured", atMs: nowMs, repositoryId: HOST_ID, storedBytes: this.#measured });
     } else if (dice.chance(0.25)) this.#finish(jobId, job, dice.chance(0.7) ? "succeeded" : "failed");
     else
       for (let i = dice.below(4); i >= 0; i--)
@@ -337,7 +356,7 @@ class ModelAgent {
           machineFacts: {},
           join: this.disk.join,
           signature: signatureOf(helloProof(HOST_ID, message.nonce, this.disk.join)),
-          scheduleVersion: 0,
+          scheduleVersion: this.disk.schedule,
           configVersion: this.disk.config,
           timeMs: nowMs,
           jobs: [...this.disk.jobs].map(([jobId, job]) => ({
@@ -362,6 +381,9 @@ class ModelAgent {
         if (this.disk.jobs.has(message.jobId) || this.disk.tombstones.has(message.jobId)) return;
         if (this.disk.config < this.#world.configAtEnqueue.get(message.jobId)!)
           throw new Error("a job came before the credentials it needs");
+        if (message.spec.kind === "prune" && message.lent?.jobId !== message.jobId)
+          throw new Error("a prune came without the credential it is lent");
+        if (message.spec.kind !== "prune" && message.lent) throw new Error("a job is lent what it needs not");
         this.#accept(message.jobId, "asked");
         if (message.notAfterMs < nowMs) this.#finish(message.jobId, this.disk.jobs.get(message.jobId)!, "failed");
         return;
@@ -377,9 +399,29 @@ class ModelAgent {
         this.#say({ type: "config.applied", version: this.disk.config, refused: [] });
         return;
       case "schedule.set":
+        this.#takeSchedules(message);
+        return;
       case "request":
         return;
     }
+  }
+
+  /** Whole sets only; a gap or another version drops what was collected. */
+  #takeSchedules({ version, part, last, schedules }: Extract<ServerMessage, { type: "schedule.set" }>): void {
+    if (version < this.disk.schedule) return;
+    if (part === 0) this.#coming = { version, parts: 0, ids: [] };
+    if (this.#coming?.version !== version || this.#coming.parts !== part) {
+      this.#coming = null;
+      return;
+    }
+    this.#coming.parts += 1;
+    this.#coming.ids.push(...schedules.map(({ id }) => id));
+    if (!last) return;
+    this.disk.schedule = version;
+    this.disk.schedules = this.#coming.ids;
+    this.#coming = null;
+    this.disk.refused = refusedOf(version).map((id) => ({ id, code: "schedule.invalid" }));
+    this.#say({ type: "schedule.applied", version, refused: this.disk.refused });
   }
 
   #say(message: AgentMessage): void {
@@ -477,12 +519,16 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
   readonly browsers: ModelBrowser[] = [];
   configVersion = 0;
   #toldConfig = 0;
+  scheduleVersion = 0;
   readonly configAtEnqueue = new Map<string, number>();
   readonly asked = new Set<string>();
   readonly cancelled = new Set<string>();
   /** The database's job rows, written by the guarded upsert. */
   readonly rows = new Map<string, JobFact>();
   #presence = { no: 0, online: false };
+  /** What the database knows of the host's schedules, ordered with its presence. */
+  #applied: { version: number; refused: readonly Refused[] } = { version: 0, refused: [] };
+  readonly #measured = new Set<number>();
   #late: (() => void)[] = [];
   databaseIsDown = false;
   readonly #ended = new Map<string, string>();
@@ -515,7 +561,10 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
         if (this.databaseIsDown) throw new Error("down");
         return { version: this.configVersion, repositories: [] };
       },
-      loadSchedules: async () => ({ version: 0, schedules: [] }),
+      loadSchedules: async () => {
+        if (this.databaseIsDown) throw new Error("down");
+        return { version: this.scheduleVersion, schedules: schedulesOf(this.scheduleVersion) };
+      },
       recordFacts: (hostId, facts) => this.recordFacts(hostId, facts),
       publish: async () => ({ watched: false }),
       verify: (_key, message, signature) => signature === signatureOf(message),
@@ -554,7 +603,16 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
   #write(facts: readonly Fact[]): void {
     for (const fact of facts) {
       if (fact.fact === "locked") throw new Error("a lock without a clone");
-      if (fact.fact === "presence" && fact.no > this.#presence.no) this.#presence = fact;
+      if (fact.fact === "measured") this.#measured.add(fact.measurement.storedBytes!);
+      if ((fact.fact === "presence" || fact.fact === "applied") && fact.no > this.#presence.no) {
+        const version = fact.fact === "presence" ? fact.about?.scheduleVersion : fact.version;
+        const told = fact.fact === "presence" ? null : fact.refused;
+        this.#presence = { no: fact.no, online: fact.fact === "presence" ? fact.online : this.#presence.online };
+        if (version !== undefined && (fact.fact === "presence" || fact.what === "schedule")) {
+          const kept = version === this.#applied.version ? this.#applied.refused : [];
+          this.#applied = { version, refused: told ?? kept };
+        }
+      }
       if (fact.fact !== "job") continue;
       const row = this.rows.get(fact.jobId);
       if (row && row.factNo === fact.factNo && row.state !== fact.state)
@@ -687,6 +745,10 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
     if (told) this.#toldConfig = version;
   }
 
+  async tellSchedulesChanged(): Promise<void> {
+    await this.ask(() => this.relay.scheduleChanged());
+  }
+
   async enqueue(): Promise<void> {
     const jobId = `00000000-0000-7000-8000-${String(this.asked.size + 1).padStart(12, "0")}`;
     this.configAtEnqueue.set(jobId, this.#toldConfig);
@@ -699,13 +761,35 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
     const answer = await this.ask(() =>
       this.relay.enqueue({
         jobId,
-        spec: { kind: "snapshots", repositoryId: HOST_ID },
+        ...this.#workOf(jobId),
         notAfterMs: this.nowMs + 600_000,
         createdAtMs: this.nowMs,
         cancelAsked: this.cancelled.has(jobId),
       }),
     );
     if (answer && !answer.ok) this.asked.delete(jobId);
+  }
+
+  /** Every third job is a prune, and is lent a credential. */
+  #workOf(jobId: string): Pick<QueuedJob, "spec" | "lent"> {
+    if (Number(jobId.slice(-12)) % 3 !== 0) return { spec: { kind: "snapshots", repositoryId: HOST_ID } };
+    const envelope = {
+      v: 1,
+      recipient: "host",
+      ephemeral: "e".repeat(43),
+      nonce: "n".repeat(32),
+      ct: LENT_SECRET,
+    } as const;
+    const lent: WireRepository = {
+      repositoryId: HOST_ID,
+      address: "/srv/restic",
+      purpose: "admin",
+      sealed: envelope,
+      version: 1,
+      jobId,
+      notAfterMs: this.nowMs + 600_000,
+    };
+    return { spec: { kind: "prune", repositoryId: HOST_ID, limits: {} }, lent };
   }
 
   // ---- invariants -------------------------------------------------------------------------------------------------
@@ -747,6 +831,7 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
       body: string;
     }[]) {
       const job = JSON.parse(row.body) as { state: string; finishedAtMs: number | null };
+      if (row.body.includes(LENT_SECRET)) throw new Error(`${row.job_id} has ended and keeps what it was lent`);
       const before = this.#ended.get(row.job_id);
       if (before !== undefined && before !== job.state) throw new Error(`${row.job_id} ended twice`);
       this.#ended.set(row.job_id, job.state);
@@ -762,6 +847,7 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
     this.databaseIsDown = false;
     this.platform.diesIn = Number.POSITIVE_INFINITY;
     await this.tellConfigChanged();
+    await this.tellSchedulesChanged();
     for (let i = 0; i < 400; i++) {
       this.platform.diesIn = Number.POSITIVE_INFINITY;
       this.landLateWrite();
@@ -802,6 +888,14 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
     if (this.agent.disk.jobs.size > 0) return "the agent still has a spool";
     if (!this.#presence.online) return "the host is shown offline";
     if (this.agent.disk.config !== this.configVersion) return "the credentials were not applied";
+    const { schedule, schedules, refused } = this.agent.disk;
+    if (schedule !== this.scheduleVersion) return "the schedules were not applied";
+    if (schedules.join() !== (schedule === 0 ? [] : schedulesOf(schedule)).map(({ id }) => id).join())
+      return "the agent has other schedules than the database";
+    if (JSON.stringify(this.#applied) !== JSON.stringify({ version: schedule, refused }))
+      return `the database knows ${JSON.stringify(this.#applied)}, the agent refused ${JSON.stringify(refused)}`;
+    for (const record of [...this.agent.history.values()].flat())
+      if (record.type === "measured" && !this.#measured.has(record.storedBytes!)) return "a measurement was lost";
     for (const browser of this.browsers) {
       const history = this.agent.history.get(browser.jobId) ?? [];
       if (browser.records.length !== history.length)
@@ -846,8 +940,13 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
     else if (roll < 0.925) this.databaseIsDown = !this.databaseIsDown;
     else if (roll < 0.93) this.landLateWrite();
     else if (roll < 0.935) {
-      this.configVersion += 1;
-      await this.tellConfigChanged();
+      if (dice.chance(0.5)) {
+        this.configVersion += 1;
+        await this.tellConfigChanged();
+      } else {
+        this.scheduleVersion += 1;
+        await this.tellSchedulesChanged();
+      }
     } else if (roll < 0.945) {
       const jobId = dice.pick([...this.agent.history.keys(), ...this.asked]);
       if (jobId && this.browsers.length < 4) this.browsers.push(new ModelBrowser(this, jobId));
@@ -855,6 +954,37 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
     } else await this.advance(dice.chance(0.05) ? 11 * 60_000 : dice.below(20_000));
     await this.settle();
   }
+}
+
+/** Marks a lent credential wherever it lies. */
+const LENT_SECRET = "lentlentlent";
+
+/** A set of some version: every other one is too large for one frame. */
+function schedulesOf(version: number): WireSchedule[] {
+  const paths = Array.from({ length: version % 2 === 0 ? 1 : 20 }, (_, i) => `/${i}${"x".repeat(4000)}`);
+  return Array.from({ length: version % 5 }, (_, i) => ({
+    kind: "backup",
+    id: `00000000-0000-7000-8001-${String(version * 10 + i).padStart(12, "0")}`,
+    name: "s",
+    repositoryId: HOST_ID,
+    enabled: true,
+    manual: true,
+    spreadMinutes: 0,
+    catchUp: "once",
+    limits: {},
+    paths,
+    excludes: [],
+    tags: [],
+    retention: null,
+    createRepository: false,
+  }));
+}
+
+/** What the host does not take of a version. */
+function refusedOf(version: number): string[] {
+  return schedulesOf(version)
+    .slice(0, version % 3)
+    .map(({ id }) => id);
 }
 
 /** Stands for Ed25519, which has tests of its own: 64 bytes that only fit this message. */

@@ -2,6 +2,7 @@ import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { HookDraft, HooksDraft, HooksErrors } from "../state/hooks-draft.ts";
 import { literal } from "../words/literal.ts";
 import { policyCommand } from "../words/policy.ts";
+import { commandText } from "./command-text.ts";
 import { Field, SelectField } from "./field.ts";
 import { html } from "./html.ts";
 import { notice } from "./notice.ts";
@@ -34,10 +35,7 @@ export function HooksFields(props: {
         ? notice(
             "warn",
             html`<b>${host} runs no hooks.</b>
-              <span
-                >Its own policy says so. To allow scripts of the host by name, run on it:
-                <span class="mono">${policyCommand("allow_hooks", "named")}</span></span
-              >`,
+              ${commandText(`To allow scripts of the host by name, run on it: ${policyCommand("allow_hooks", "named")}`)}`,
           )
         : null
     }
@@ -57,15 +55,16 @@ export function HooksFields(props: {
     ${notice(
       "info",
       html`<span
-        >This hook runs as the agent service user on ${host}, without the repository's secrets. Hooks are encrypted at
-        rest and every edit is in the audit
-        log.${
+          >This hook runs as the agent service user on ${host}, without the repository's secrets. Hooks are encrypted at
+          rest and every edit is in the audit log.</span
+        >
+        ${
           policy?.allowHooks === "named"
-            ? html` To write hooks here instead of naming scripts of the host, run on it:${" "}
-                <span class="mono">${policyCommand("allow_hooks", "remote")}</span>`
+            ? commandText(
+                `To write hooks here instead of naming scripts, run on the host: ${policyCommand("allow_hooks", "remote")}`,
+              )
             : null
-        }</span
-      >`,
+        }`,
     )}`;
 }
 

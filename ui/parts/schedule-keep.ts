@@ -5,9 +5,9 @@ import { KEEP_COUNTS, type ScheduleDraft } from "../state/schedule-draft.ts";
 import type { ScheduleForm } from "../state/schedule-form.ts";
 import { may } from "../state/session.ts";
 import { HOLD_WORDS } from "../words/hold.ts";
-import { literal } from "../words/literal.ts";
 import { countOf, countText } from "../words/size.ts";
 import { dateText } from "../words/time.ts";
+import { commandText } from "./command-text.ts";
 import { Field, SelectField, Switch, Tick } from "./field.ts";
 import { html } from "./html.ts";
 import { failureNotice, notice } from "./notice.ts";
@@ -135,7 +135,7 @@ function Dropped(props: Parameters<typeof KeepCard>[0] & { plan: RetentionPlan }
               </ul>`
       }
       ${
-        plan.held.length > 0 && may("job.release")
+        plan.held.length > 0 && plan.hostRefusal === undefined && may("job.release")
           ? html`<${Tick}
               checked=${isConfirmed}
               onChange=${(on: boolean) => props.confirm(on ? plan.fingerprint : null)}
@@ -149,8 +149,7 @@ function Dropped(props: Parameters<typeof KeepCard>[0] & { plan: RetentionPlan }
       ? null
       : notice(
           "bad",
-          html`<b>The host would refuse it.</b> <span class="text-literal">${literal(plan.hostRefusal)}</span>
-            <span>No release here changes that.</span>`,
+          html`<b>The host would refuse it, and no release here changes that.</b> ${commandText(plan.hostRefusal)}`,
         )
   }`;
 }

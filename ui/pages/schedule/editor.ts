@@ -4,6 +4,7 @@ import type { HooksResource, HostDetail, ScheduleResource } from "../../../proto
 import type { ApiFailure } from "../../net/api.ts";
 import { api } from "../../net/endpoints.ts";
 import { BusyButton } from "../../parts/button.ts";
+import { commandText } from "../../parts/command-text.ts";
 import { Crumbs } from "../../parts/crumbs.ts";
 import { Switch } from "../../parts/field.ts";
 import { html } from "../../parts/html.ts";
@@ -276,9 +277,7 @@ function Standing({ schedule }: { schedule: ScheduleResource }) {
       ? notice(
           "bad",
           html`<b>The host does not use this schedule.</b>
-            <span class="text-literal"
-              >${literal(schedule.refused.message ?? failureWords(schedule.refused.code).says)}</span
-            >`,
+            ${commandText(schedule.refused.message ?? failureWords(schedule.refused.code).says)}`,
         )
       : null
   }${

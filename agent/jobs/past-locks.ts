@@ -20,13 +20,16 @@ export interface LockNeed {
   phase: JobPhase | null;
 }
 
+/** What waiting needs of a session. */
+export type LockSight = Pick<ResticSession, "nowMs" | "phase" | "say" | "locks" | "unlock" | "stop" | "stopped">;
+
 /**
  * Runs `attempt` until no lock stands in its way. A lock that a dead process left is removed at once, by restic's plain
  * unlock; one that a live restic holds is waited for, in phase `lock`, and named when it stays too long.
  */
 export async function pastLocks(
-  session: ResticSession,
-  host: JobHost,
+  session: LockSight,
+  host: Pick<JobHost, "lockWaitMs" | "lockPollMs">,
   need: LockNeed,
   attempt: () => Promise<ResticRun>,
 ): Promise<ResticRun> {

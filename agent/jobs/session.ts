@@ -115,7 +115,7 @@ export class ResticSession implements StoryTeller {
   static async open(job: SessionJob, host: JobHost, options: { reach: boolean }): Promise<Result<ResticSession>> {
     const restic = await host.finder.find();
     if (!restic.ok) return restic;
-    const access = job.lent ? host.vault.accessLent(job.lent, job.jobId) : host.vault.access(job.repositoryId);
+    const access = job.lent ? host.vault.accessLent(job.lent, job) : host.vault.access(job.repositoryId);
     if (!access.ok) return access;
     const repository = repositoryEnvironment(access.value, restic.value.version);
     if (!repository.ok) return repository;

@@ -20,6 +20,14 @@ const spec: BackupSpec = {
   limits: {},
 };
 
+test("bandwidth limits are restic's own, in KiB per second", () => {
+  const argv = backupArgv(
+    { ...spec, limits: { uploadKiBs: 2048, downloadKiBs: 1 } },
+    { hostname: "web-1", excludeFile: null },
+  );
+  expect(argv).toEqual(expect.arrayContaining(["--limit-upload=2048", "--limit-download=1"]));
+});
+
 test("nothing an operator types becomes an option", () => {
   const hostile = ["-o sftp.command=touch /tmp/x", "--password-command=touch /tmp/x", "--", "-"];
   const argv = backupArgv(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { toBase64url } from "../../core/bytes.ts";
 import { makeSealPair, sealToHost } from "../../core/secrets/to-host.ts";
-import { sealContext, type ServerMessage } from "../../protocol/wire.ts";
+import { lentContext, sealContext, type ServerMessage } from "../../protocol/wire.ts";
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
 import type { AgentConfig } from "../config/config.ts";
 import { Vault } from "./vault.ts";
@@ -63,4 +63,23 @@ test("a damaged file is set aside and asked for anew, and no job runs on it", ()
   expect(existsSync(path)).toBe(false);
   expect(existsSync(`${path}.unreadable`)).toBe(true);
   expect(vault.version()).toBe(0);
+});
+
+test("a lent credential opens for its own job and repository alone, and is kept nowhere", () => {
+  const vault = new Vault(path, config, random);
+  const sealed = sealToHost(
+    pair.publicKey,
+    lentContext(hostId, repositoryId, 7, "job-1"),
+    JSON.stringify(secret),
+    random,
+  );
+  const lent = { repositoryId, address: "/srv/admin", purpose: "admin", sealed, version: 7 } as const;
+  expect(vault.accessLent(lent, { jobId: "job-1", repositoryId })).toEqual({
+    ok: true,
+    value: { address: "/srv/admin", ...secret },
+  });
+  const refused = { failure: { code: "agent.vault_unreadable" } };
+  expect(vault.accessLent(lent, { jobId: "job-2", repositoryId })).toMatchObject(refused);
+  expect(vault.accessLent(lent, { jobId: "job-1", repositoryId: otherId })).toMatchObject(refused);
+  expect(existsSync(path)).toBe(false);
 });

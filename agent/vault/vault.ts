@@ -97,9 +97,10 @@ export class Vault {
    * What opens a repository with a credential lent to one job: in memory only, never kept here. Fails when it was made
    * for another host, repository or job. Its end of life is the job's own: an accepted job may wait for its turn.
    */
-  accessLent(lent: WireRepository, jobId: string): Result<RepositoryAccess> {
-    const { repositoryId, version, sealed, address } = lent;
-    const plaintext = openOnHost(this.#sealKey, lentContext(this.#hostId, repositoryId, version, jobId), sealed);
+  accessLent(lent: WireRepository, job: { jobId: string; repositoryId: string }): Result<RepositoryAccess> {
+    const { version, sealed, address } = lent;
+    const context = lentContext(this.#hostId, job.repositoryId, version, job.jobId);
+    const plaintext = openOnHost(this.#sealKey, context, sealed);
     const secret = plaintext === null ? null : parseJson(repositorySecretSchema, plaintext);
     if (!secret) {
       const why = "The credential lent for this job was not sealed for it and this host. Run the job again.";

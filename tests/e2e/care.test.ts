@@ -6,7 +6,7 @@ import { makeTestHost, type JobRun, type TestHost, type TestHostOptions } from "
 import { removeFolder, temporaryFolder } from "../support/folders.ts";
 import { makeSource } from "../support/product.ts";
 import { startRestServer, type RestServer } from "../support/rest-server.ts";
-import { listSnapshots, resticBinary, resticVersions, runRestic } from "../support/restic.ts";
+import { listSnapshots, resticBinary, resticVersions } from "../support/restic.ts";
 
 /** What an agent does with a repository beyond backing up, with each real restic: runJob, without a link. */
 describe.each(resticVersions)("with restic %s", (version) => {

@@ -213,3 +213,24 @@ test("a disk that refuses costs nothing while the agent lives", () => {
   expect(readAll(again, 3).map((json) => (JSON.parse(json) as { atMs: number }).atMs)).toEqual([3, 4]);
   expect(troubles).toEqual(["no space left on device", null]);
 });
+
+test("many records are kept with few fsyncs, in their order and before the call returns", () => {
+  const disk = new FaultyDisk(chances(1));
+  let syncs = 0;
+  const counted = new Proxy(disk, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (key === "sync") syncs += 1;
+        return member.apply(target, args) as unknown;
+      };
+    },
+  });
+  const spool = JobSpool.create(options(counted));
+  const many = Array.from({ length: 5000 }, (_, i): JobRecord => ({ ...fact, atMs: i }) as JobRecord);
+  spool.addAll(many);
+  expect(spool.tail).toBe(5000);
+  expect(syncs).toBeLessThan(5);
+  expect(readAll(spool, 1).map((json) => JSON.parse(json) as JobRecord)).toEqual(many);
+});

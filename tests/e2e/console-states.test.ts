@@ -131,7 +131,7 @@ test("a failed job says restic's own words, what they mean and what to do", asyn
   const alert = page.getByRole("alert");
   await alert.getByText("Another process holds a lock on the repository.").waitFor();
   await alert.getByText(/Fatal: unable to create lock/).waitFor();
-  await alert.getByText(/run restic unlock on the host/).waitFor();
+  await alert.getByText(/unlock the repository on the host/).waitFor();
   await page.getByRole("button", { name: "Run backup again" }).waitFor();
 });
 

@@ -121,8 +121,10 @@ describe.each(runtimes)("the console on %s", (runtime) => {
     await page.getByRole("link", { name: "web-eu-3" }).first().click();
     await page.getByRole("heading", { name: "web-eu-3" }).waitFor();
     await picture("host-new");
+    await button("Back up: Run…");
     await page.getByLabel("List every file in the log").check();
-    await button(/^Run/);
+    await picture("run-backup");
+    await page.getByRole("dialog").getByRole("button", { name: "Run backup" }).click();
     await page.waitForURL(/\/jobs\//);
     const log = page.getByRole("log");
     await log.getByText(/file-0001\.bin/).waitFor();

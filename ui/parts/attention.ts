@@ -92,7 +92,7 @@ function problemRow(host: { id: string; name: string }, { mark, tone, says, why,
       <span class="fs13 semi">${says}</span>
     </div>
     <p>${why}</p>
-    <div class="row acts">${acts}</div>
+    ${acts === null ? null : html`<div class="row acts">${acts}</div>`}
   </li>`;
 }
 

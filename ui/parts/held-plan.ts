@@ -40,8 +40,8 @@ export function HeldPlan({ job, reload }: { job: JobResource; reload: () => Prom
     </div>
     <div class="pad stack stack-3">
       ${failure === null ? null : failureNotice(failure)}
-      ${plan.value === null && job.held !== undefined ? heldNotice(job.held.reasons) : null}
-      ${loaded(plan, planView, skeletonLines(4))}
+      ${job.held === undefined ? null : heldNotice(job.held.reasons)}
+      ${loaded(plan, (value) => planView({ ...value, held: [] }), skeletonLines(4))}
       <p class="fs12 faint">A discarded plan is made anew the next time the rules are applied.</p>
     </div>
     ${

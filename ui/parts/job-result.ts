@@ -1,6 +1,6 @@
 import type { JobResource } from "../../protocol/api.ts";
 import type { JobResult } from "../../protocol/wire.ts";
-import { readText } from "../words/check-read.ts";
+import { readShare } from "../words/check-read.ts";
 import { tookText } from "../words/phases.ts";
 import { countOf, countText, sizeText } from "../words/size.ts";
 import { html, type Children } from "./html.ts";
@@ -29,7 +29,7 @@ function numbers(job: JobResource, result: JobResult) {
         result.errors === 0 ? "none" : countText(result.errors),
         result.errors === 0 ? good("the repository is sound") : bad("do not prune it"),
       )}
-      ${number("Read", sentence(readText(result.read)), html`<span>beside the structure</span>`)}`;
+      ${number("Data read", readShare(result.read), html`<span>beside the structure</span>`)}`;
     case "forget":
       return html`${number("Forgotten", countOf(result.removed, "snapshot"), html`<span>data is freed by a prune</span>`)}
       ${number(
@@ -47,5 +47,3 @@ function numbers(job: JobResource, result: JobResult) {
       );
   }
 }
-
-const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

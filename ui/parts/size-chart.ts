@@ -40,14 +40,12 @@ export function SizeHistory({ hostId, moved }: { hostId: string; moved: string }
             <h2>Not enough history yet</h2>
             <p class="fs13">Sizes are kept per day. The line begins with the second day.</p>
           </div>`;
+        const change = `${sizeChangeText(chart.lastBytes - chart.firstBytes)} in ${days === 365 ? "a year" : `${days} days`}`;
         const isStored = page.items.some((day) => day.storedBytes !== undefined);
         return html`${drawn(chart, days)}
           <div class="cfoot">
             <span>${isStored ? "Stored after deduplication. Drops are prunes." : "Size of what was backed up."}</span>
-            <span
-              >${sizeChangeText(chart.lastBytes - chart.firstBytes)}
-              in${" "}${days === 365 ? "a year" : `${days} days`}</span
-            >
+            <span>${change}</span>
           </div>`;
       },
       skeletonLines(5),

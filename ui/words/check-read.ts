@@ -4,8 +4,11 @@
  */
 export function readText(read: string | undefined): string {
   if (read === undefined || read === "none") return "structure only";
-  if (read === "all") return "all data read";
+  return read === "all" ? "all data read" : `${readShare(read)} of the data read`;
+}
+
+/** The same as a number: "none", "all", "10 %", "part 3 of 30". */
+export function readShare(read: string): string {
   const part = /^(\d+)\/(\d+)$/.exec(read);
-  if (part) return `part ${part[1]} of ${part[2]} of the data read`;
-  return `${read.replace(/\s*%$/, " %")} of the data read`;
+  return part ? `part ${part[1]} of ${part[2]}` : read.replace(/\s*%$/, " %");
 }

@@ -85,6 +85,6 @@ ALTER TABLE jobs ADD COLUMN held TEXT;                -- JSON of the resource's 
 ALTER TABLE jobs ADD COLUMN released_by TEXT;
 ALTER TABLE jobs ADD COLUMN nominal_at INTEGER;
 ALTER TABLE jobs ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX jobs_failed ON jobs (created_at, id) WHERE state = 'failed';
-CREATE INDEX jobs_held ON jobs (created_at, id) WHERE state = 'held';
-CREATE INDEX jobs_care ON jobs (created_at, id) WHERE kind <> 'backup';
+-- For the filters of the list of jobs; a backup that goes well is in none of them.
+CREATE INDEX jobs_unwell ON jobs (state, created_at, id) WHERE state NOT IN ('queued', 'running', 'succeeded');
+CREATE INDEX jobs_care ON jobs (kind, created_at, id) WHERE kind <> 'backup';

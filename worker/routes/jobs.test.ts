@@ -4,6 +4,7 @@ import { fail } from "../../protocol/failure.ts";
 import { START_NOT_AFTER_MS } from "../../protocol/limits.ts";
 import type { JobRecord } from "../../protocol/wire.ts";
 import { addHost, addSchedule, type TestHost } from "../../tests/support/fleet.ts";
+import { JOBS_EXAMINED } from "../store/jobs.ts";
 import { startTestServer, type Caller, type TestServer } from "../../tests/support/server.ts";
 
 let server: TestServer;
@@ -127,6 +128,7 @@ test.each([
 
 test("several schedules and none manual: the host's Run now asks which, by name", async () => {
   server.sqlite.exec("UPDATE schedules SET manual = 0, cron = '0 2 * * *', time_zone = 'UTC'");
+  server.advance(1);
   await addSchedule(server.runtime, host, { name: "home", cron: "0 3 * * *" });
   const { problem } = await run();
   expect(problem).toMatchObject({
@@ -227,7 +229,7 @@ test("jobs come newest first, by host, state and kind, page by page, without gap
       n % 3 ? "backup" : "init",
       n % 5 ? "failed" : "running",
     ];
-    insert.run(id, hostId, kind, state, Math.floor(n / 4), n % 4 ? null : host.scheduleId);
+    insert.run(id, hostId, kind, state, Math.floor(n / 4), n % 4 === 1 ? host.scheduleId : null);
   }
   for (const [query, where] of [
     ["", "1"],
@@ -254,6 +256,36 @@ test("jobs come newest first, by host, state and kind, page by page, without gap
     }
     expect({ query, seen }).toEqual({ query, seen: all });
   }
+});
+
+test("what no index answers is looked for a stretch at a time, and found", async () => {
+  server.sqlite
+    .prepare(
+      `INSERT INTO jobs (id, host_id, kind, state, source, created_at)
+        WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+        SELECT printf('00000000-0000-7000-8000-%012d', i), ?, 'backup', iif(i = 7, 'running', 'succeeded'), 'asked', i FROM n`,
+    )
+    .run(2 * JOBS_EXAMINED, host.hostId);
+  const pages: Page<JobResource>[] = [];
+  for (let after = ""; ;) {
+    const { json } = await server.call("GET", `/api/jobs?state=running${after}`, { as: operator });
+    pages.push(json as Page<JobResource>);
+    if (json.next === undefined) break;
+    after = `&after=${json.next}`;
+  }
+  expect(pages).toHaveLength(3);
+  expect(pages.flatMap((page) => page.items)).toMatchObject([{ createdAtMs: 7 }]);
+});
+
+test("the lists of what needs a look are ranges of an index, however many jobs there are", () => {
+  const plan = (where: string) => {
+    const rows = server.sqlite
+      .prepare(`EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT 50`)
+      .all() as { detail: string }[];
+    return rows.map((row) => row.detail).join();
+  };
+  expect(plan("state = 'held' AND state NOT IN ('queued', 'running', 'succeeded')")).toMatch(/SEARCH .* jobs_unwell/);
+  expect(plan("kind = 'check' AND kind <> 'backup'")).toMatch(/SEARCH .* jobs_care/);
 });
 
 test("the log is text, slice after slice, under a name every browser can save", async () => {

@@ -152,3 +152,16 @@ test("of two second credentials set at once one wins whole", async () => {
   const answers = await Promise.all([putAdmin(whole, admin), putAdmin({ ...whole, env: {} }, admin)]);
   expect(answers.map((answer) => answer.status).toSorted()).toEqual([200, 409]);
 });
+
+test("whether the repository is made reaches the host's schedules too", async () => {
+  const version = () => server.sqlite.prepare("SELECT schedule_version FROM hosts").pluck().get();
+  await put({ createRepository: true });
+  expect(version()).toBe(2);
+  await put({ createRepository: true });
+  expect(version()).toBe(2);
+  expect(server.relay(host.hostId).calls.map(({ method }) => method)).toEqual([
+    "configChanged",
+    "scheduleChanged",
+    "configChanged",
+  ]);
+});

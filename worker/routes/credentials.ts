@@ -95,6 +95,7 @@ export const credentialRoutes = [
       }
       try {
         await runtime.relay(params.id).configChanged();
+        if (change.createRepository !== (row.createRepository === 1)) await runtime.relay(params.id).scheduleChanged();
       } catch (error) {
         // The agent's next hello compares versions, so it gets them then.
         runtime.log.warn("relay.config_push_failed", { hostId: params.id, error });

@@ -111,7 +111,10 @@ export interface NewCredentials {
   oldVersion: number;
 }
 
-/** Replaces version `oldVersion` and gives the host's configuration a new one. False when that version is gone. */
+/**
+ * Replaces version `oldVersion` and gives the host's configuration a new one; its schedules too when they are to make
+ * the repository from now on, or no longer. False when that version is gone.
+ */
 export async function recordCredentialsChanged(
   db: Database,
   change: NewCredentials,
@@ -133,6 +136,14 @@ export async function recordCredentialsChanged(
       ),
     auditStatement(db, audit, { ...at, ifChanged: true }),
     db
+      .update(hosts)
+      .set({
+        configVersion: sql`config_version + 1`,
+        scheduleVersion: sql`schedule_version + (SELECT r.create_repository <> ${change.createRepository ? 1 : 0}
+          FROM repositories r WHERE r.id = ${change.repositoryId})`,
+      })
+      .where(sql`${hosts.id} = ${change.hostId} AND ${isMine(change)}`),
+    db
       .update(repositories)
       .set({
         address: change.address,
@@ -140,10 +151,6 @@ export async function recordCredentialsChanged(
         updatedAt: at.nowMs,
       })
       .where(sql`${repositories.id} = ${change.repositoryId} AND ${isMine(change)}`),
-    db
-      .update(hosts)
-      .set({ configVersion: sql`config_version + 1` })
-      .where(sql`${hosts.id} = ${change.hostId} AND ${isMine(change)}`),
   ]);
   return changed.meta.changes > 0;
 }

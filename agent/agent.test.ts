@@ -1,111 +1,27 @@
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { uuidv7 } from "../core/ids.ts";
-import type { BackupSpec, JobRecord } from "../protocol/wire.ts";
-import { startFakeRelay } from "../tests/support/fake-relay.ts";
-import { removeFolder, temporaryFolder } from "../tests/support/folders.ts";
 import {
-  nodeBinary,
-  pidsWithEnvironment,
-  runProcess,
-  startProcess,
-  waitFor,
-  type Running,
-} from "../tests/support/process.ts";
-import { listSnapshots, resticBinary, runRestic } from "../tests/support/restic.ts";
-
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
-const random = (count: number) => new Uint8Array(randomBytes(count));
-const password = "canary-password-41c7";
-const restic = resticBinary("0.18.0");
-const fileCount = 30;
+  agentScene,
+  fileCount,
+  random,
+  repositoryPassword as password,
+  sourceOfFiles,
+} from "../tests/support/agent-scene.ts";
+import { removeFolder } from "../tests/support/folders.ts";
+import { pidsWithEnvironment, waitFor } from "../tests/support/process.ts";
 
 /** The agent as a process, against a fake server and a real restic: what no part can prove alone. */
 describe.concurrent("an agent", { timeout: 120_000 }, () => {
   let source: string;
 
   beforeAll(() => {
-    source = join(temporaryFolder("agent-source"), "data");
-    mkdirSync(source);
-    for (let i = 0; i < fileCount; i++) writeFileSync(join(source, `file-${i}.bin`), randomBytes(60_000));
-    writeFileSync(join(source, "skip-me.tmp"), "x");
+    source = sourceOfFiles();
   });
   afterAll(() => removeFolder(dirname(source)));
 
-  /** An enrolled host with a server of its own; both end with the test. */
-  async function enrolled({ onTestFinished }: TestContext) {
-    const folder = temporaryFolder("agent");
-    const repository = join(folder, "repository");
-    const repositoryId = uuidv7(Date.now(), random);
-    const relay = await startFakeRelay(random);
-    const dirs = ["--config-dir", join(folder, "config"), "--state-dir", join(folder, "state")];
-    const env = (binary = restic) => ({ PATH: `${dirname(binary)}:/usr/bin:/bin`, HOME: folder, LC_ALL: "C" });
-    const command = async (args: string[], more: Record<string, string> = {}) =>
-      runProcess(nodeBinary, [main, ...args, ...dirs], { env: { ...env(), ...more } });
-
-    const joined = await command(["enroll", "--server", relay.origin], { RM_TOKEN: "rmt_token" });
-    expect(joined).toMatchObject({ code: 0, stdout: `Enrolled as host ${relay.hostId} at ${relay.origin}.\n` });
-
-    const scene = {
-      folder,
-      repository,
-      repositoryId,
-      relay,
-      command,
-      agent: null as Running | null,
-      async start(binary = restic): Promise<Running> {
-        const agent = startProcess(nodeBinary, [main, "run", ...dirs], { env: env(binary) });
-        scene.agent = agent;
-        await Promise.race([
-          relay.online(),
-          agent.exited.then(() => Promise.reject(new Error(`the agent ended:\n${agent.stderr()}`))),
-        ]);
-        return agent;
-      },
-      spec: (more: Partial<BackupSpec> = {}): BackupSpec => ({
-        kind: "backup",
-        repositoryId,
-        scheduleId: uuidv7(Date.now(), random),
-        paths: [source],
-        excludes: ["*.tmp"],
-        tags: ["nightly"],
-        createRepository: true,
-        verbose: false,
-        limits: {},
-        ...more,
-      }),
-      async giveRepository(): Promise<void> {
-        relay.setRepository(repositoryId, repository, { password, env: {} });
-        await waitFor("the credentials to be applied", () =>
-          relay.messages.some((message) => message.type === "config.applied" && message.refused.length === 0),
-        );
-      },
-      /** restic slowed by its own limit, so that there is a middle. */
-      slowRestic(): string {
-        const path = join(folder, "slow", "restic");
-        mkdirSync(dirname(path));
-        writeFileSync(path, `#!/bin/sh\nexec ${restic} --limit-upload 400 "$@"\n`);
-        chmodSync(path, 0o755);
-        return path;
-      },
-      texts: (jobId: string) =>
-        relay.records(jobId).flatMap((record) => (record.type === "logged" ? [record.text] : [])),
-      types: (jobId: string) => relay.records(jobId).map((record) => record.type),
-      firstFile: async (jobId: string) =>
-        waitFor("the first file", () => scene.texts(jobId).some((text) => text.startsWith("new "))),
-      locks: async () => (await runRestic(restic, { address: repository, password }, ["list", "locks"])).stdout,
-      snapshots: async () => listSnapshots(restic, { address: repository, password }),
-    };
-    onTestFinished(async () => {
-      await scene.agent?.stop(20_000);
-      await relay.stop();
-      removeFolder(folder);
-    });
-    return scene;
-  }
+  const enrolled = async (context: TestContext) => agentScene(context, source);
 
   test("makes the repository, backs up, and reports the snapshot restic itself lists", async (context) => {
     const scene = await enrolled(context);
@@ -126,7 +42,7 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(verdict.summary?.snapshotId).toBe(listed?.id);
     expect(scene.types(jobId)[0]).toBe("accepted");
     expect(scene.types(jobId).indexOf("started")).toBeLessThan(scene.types(jobId).indexOf("logged"));
-    expect(phasesOf(relay.records(jobId))).toEqual(["prepare", "init", "scan", "upload", "list"]);
+    expect(scene.phases(jobId)).toEqual(["prepare", "init", "scan", "upload", "list"]);
     expect(scene.texts(jobId).join("\n")).not.toContain("Fatal");
 
     const again = relay.startJob({ kind: "snapshots", repositoryId: scene.repositoryId });
@@ -293,7 +209,3 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     }
   }
 });
-
-function phasesOf(records: readonly JobRecord[]): string[] {
-  return records.flatMap((record) => (record.type === "phased" ? [record.phase] : []));
-}

@@ -14,7 +14,7 @@ const oldestNode = [22, 19];
 /** Debian packages a command needs, by the program that shows they are there. */
 const programs = {
   demo: { restic: "restic" },
-  test: { chromium: "chromium", shellcheck: "shellcheck", curl: "curl" },
+  test: { chromium: "chromium", shellcheck: "shellcheck", curl: "curl", sqlite3: "sqlite3" },
 };
 
 function main() {

@@ -7,10 +7,13 @@ import { enrollBody, type EnrollBody } from "../../protocol/api.ts";
 import * as v from "valibot";
 import { AGENT_SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { RepositorySecret } from "../../protocol/repository.ts";
+import type { SealedHooks } from "../../protocol/schedule.ts";
+import type { Envelope } from "../../protocol/sealed.ts";
 import {
   encodeServerMessage,
   enrollProof,
   helloProof,
+  hooksContext,
   parseAgentFrame,
   sealContext,
   type AgentMessage,
@@ -19,6 +22,7 @@ import {
   type JobSpec,
   type Progress,
   type ServerMessage,
+  type WireSchedule,
 } from "../../protocol/wire.ts";
 import { waitFor } from "./process.ts";
 
@@ -40,10 +44,14 @@ export interface FakeRelay {
   /** While true, records are kept and not acknowledged. */
   silent: boolean;
   records(jobId: string): JobRecord[];
+  /** All jobs that sent records, in the order they first did. */
+  jobIds(): string[];
   /** Sends to the live agent; false when none is. */
   send(message: ServerMessage): boolean;
   startJob(spec: JobSpec, jobId?: string): string;
   setRepository(repositoryId: string, address: string, secret: RepositorySecret): void;
+  setSchedules(schedules: readonly WireSchedule[]): void;
+  sealHooks(scheduleId: string, hooks: SealedHooks): Envelope;
   cut(): void;
   online(): Promise<void>;
   finished(jobId: string, timeoutMs?: number): Promise<Extract<JobRecord, { type: "finished" }>>;
@@ -65,6 +73,13 @@ export async function startFakeRelay(random: RandomBytes): Promise<FakeRelay> {
     type: "config.update",
     version: 0,
     repositories: [],
+  };
+  let schedules: Extract<ServerMessage, { type: "schedule.set" }> = {
+    type: "schedule.set",
+    version: 0,
+    part: 0,
+    last: true,
+    schedules: [],
   };
 
   const http = createServer((request, response) => {
@@ -107,8 +122,10 @@ export async function startFakeRelay(random: RandomBytes): Promise<FakeRelay> {
         hellos.push(message);
         join = Math.max(join, message.join) + 1;
         const acked = Object.fromEntries(message.jobs.map(({ jobId }) => [jobId, jobs.get(jobId)?.length ?? 0]));
-        reply({ type: "welcome", join, acked, scheduleVersion: 0, configVersion: config.version, timeMs: Date.now() });
+        const versions = { scheduleVersion: schedules.version, configVersion: config.version };
+        reply({ type: "welcome", join, acked, ...versions, timeMs: Date.now() });
         live = socket;
+        if (message.scheduleVersion !== schedules.version) reply(schedules);
         if (message.configVersion !== config.version) reply(config);
         return;
       }
@@ -140,6 +157,7 @@ export async function startFakeRelay(random: RandomBytes): Promise<FakeRelay> {
       return host;
     },
     records: (jobId) => jobs.get(jobId) ?? [],
+    jobIds: () => [...jobs.keys()],
     send(message) {
       live?.send(encodeServerMessage(message));
       return live !== null;
@@ -166,6 +184,14 @@ export async function startFakeRelay(random: RandomBytes): Promise<FakeRelay> {
         ],
       };
       relay.send(config);
+    },
+    setSchedules(entries) {
+      schedules = { ...schedules, version: schedules.version + 1, schedules: [...entries] };
+      relay.send(schedules);
+    },
+    sealHooks(scheduleId, hooks) {
+      if (!host) throw new Error("no host has enrolled");
+      return sealToHost(host.sealKey, hooksContext(hostId, scheduleId), JSON.stringify(hooks), random);
     },
     cut: () => live?.terminate(),
     async online() {

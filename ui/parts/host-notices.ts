@@ -15,7 +15,7 @@ export function HostNotices({ detail }: { detail: HostDetail }) {
       ${notice(
         "warn",
         html`<b
-            >The host does not use
+            >The host does not use${" "}
             ${repository ? html`<span class="mono">${literal(repository.address)}</span>` : "one of its repositories"}.</b
           >
           ${commandText(refused.message ?? failureWords(refused.code).says)}`,
@@ -30,7 +30,7 @@ export function HostNotices({ detail }: { detail: HostDetail }) {
           ${notice(
             "warn",
             html`<b
-                >The host does not run
+                >The host does not run${" "}
                 <a href=${`/hosts/${detail.id}/schedules/${schedule.id}`}>${literal(schedule.name)}</a>.</b
               >
               ${commandText(schedule.refused.message ?? failureWords(schedule.refused.code).says)}`,

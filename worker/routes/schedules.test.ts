@@ -194,16 +194,17 @@ test("the 51st schedule of a host is refused", async () => {
 
 test("prune and forget are due by the server's clock, and go on waiting through an edit that leaves their times", async () => {
   const prune = hourly({ kind: "prune", name: "Prune", paths: undefined });
-  const { id } = (await add(prune)).json as ScheduleResource;
+  expect((await add(prune)).problem?.code).toBe("auth.forbidden");
+  const { id } = (await add(prune, admin)).json as ScheduleResource;
   const firesAt = () => server.sqlite.prepare("SELECT fires_at FROM schedules WHERE id = ?").pluck().get(id);
   expect(firesAt()).toBe(server.nowMs() + HOUR);
   const due = firesAt();
   server.advance(3 * HOUR);
-  await put(id, { ...prune, name: "Tidy", version: 1 });
+  await put(id, { ...prune, name: "Tidy", version: 1 }, admin);
   expect(firesAt()).toBe(due);
-  await put(id, { ...prune, cron: "30 * * * *", version: 2 });
+  await put(id, { ...prune, cron: "30 * * * *", version: 2 }, admin);
   expect(firesAt()).toBe(server.nowMs() + HOUR / 2);
-  await put(id, { ...prune, enabled: false, version: 3 });
+  await put(id, { ...prune, enabled: false, version: 3 }, admin);
   expect(firesAt()).toBeNull();
   expect(hostRow()).toMatchObject({ next_due_at: null, planned_since: null });
 });
@@ -314,7 +315,7 @@ test("a host has default hooks and a shell", async () => {
 });
 
 test("hooks are refused where no backup is, and where the host's policy refuses them, with the local remedy", async () => {
-  const prune = (await add(hourly({ kind: "prune", paths: undefined }))).json as ScheduleResource;
+  const prune = (await add(hourly({ kind: "prune", paths: undefined }), admin)).json as ScheduleResource;
   const set = (id: string, body: unknown) =>
     server.call("PUT", at(`/schedules/${id}/hooks`), { as: admin, body: { hooks: body, version: 0 } });
   expect((await set(prune.id, hooks)).problem?.errors?.[0]?.field).toBe("hooks");

@@ -50,6 +50,12 @@ function auditOf(
   return { ...actorOf(principal, peer), action, ...target, detail };
 }
 
+/** Whoever sets when a prune runs has it run: that is for those who may prune. */
+function mayFire(principal: Principal, { kind }: ScheduleInput): Result<null> {
+  if (kind !== "prune" || mayDo(principal.role, "job.prune")) return ok(null);
+  return fail("auth.forbidden", `Your role, ${principal.role}, may not schedule a prune. Ask an administrator.`);
+}
+
 /** The fields in which two schedules differ, as they were and as they are. */
 function difference(before: ScheduleInput, after: ScheduleInput) {
   const [from, to] = [before, after].map((schedule) => new Map<string, unknown>(Object.entries(schedule)));
@@ -102,6 +108,8 @@ export const scheduleRoutes = [
     response: hostScheduleSchema,
     status: 201,
     async handler({ runtime, peer, params, body }, principal) {
+      const may = mayFire(principal, body);
+      if (!may.ok) return may;
       const { db, random } = runtime;
       const nowMs = runtime.now();
       const id = uuidv7(nowMs, random);
@@ -133,6 +141,8 @@ export const scheduleRoutes = [
       if (row.kind !== input.kind) {
         return invalidField("kind", "cannot change; add another schedule of that kind and remove this one");
       }
+      const may = mayFire(principal, input);
+      if (!may.ok) return may;
       if (confirmPlan !== undefined && !mayDo(principal.role, "job.release")) {
         return fail(
           "auth.forbidden",

@@ -152,13 +152,6 @@ describe.each(resticVersions)("with restic %s", (version) => {
     expect(measured!.uncompressedBytes === undefined).toBe(version === "0.14.0");
   });
 
-  test("a host whose policy forbids pruning says how to allow it", async () => {
-    const host = makeHost({ address: join(folder, "measured"), policy: { allowPrune: false } });
-    const { verdict } = await host.run(pruneSpec(host));
-    expect(verdict).toMatchObject({ failure: { code: "policy.forbidden" } });
-    expect(verdict!.failure!.message).toMatch(/sudo restic-manager-agent policy set allow_prune true$/);
-  });
-
   describe("behind an append-only rest-server and one that may delete", () => {
     const server = version === "newest" ? "newest" : "0.13.0";
     const writer = { username: "writer", password: "a writer's login" };

@@ -2,20 +2,14 @@ import type { JobSpec } from "../../../protocol/wire.ts";
 import { formatBytes } from "../../restic/amounts.ts";
 import { parseFreedBytes, pruneArgv } from "../../restic/prune.ts";
 import { pastLocks } from "../past-locks.ts";
-import { failedRun, failedVerdict, failedWith, type JobHost, type ResticSession, type Verdict } from "../session.ts";
+import { failedRun, type JobHost, type ResticSession, type Verdict } from "../session.ts";
 import { recordAppendOnly } from "./append-only.ts";
 import { tellText } from "./told-progress.ts";
 
 type PruneSpec = Extract<JobSpec, { kind: "prune" }>;
 
-/** Removes data that no snapshot needs. Only where this host's policy allows it. */
+/** Removes data that no snapshot needs. Whether the host allows it was judged before (policy/host-rules.ts). */
 export async function prune(spec: PruneSpec, session: ResticSession, host: JobHost): Promise<Verdict | null> {
-  const policy = host.policy();
-  if (!policy.ok) return failedVerdict(policy.failure);
-  if (!policy.value.allowPrune) {
-    const why = "This host's policy forbids pruning. To allow it, run on the host:";
-    return failedWith("policy.forbidden", `${why} sudo restic-manager-agent policy set allow_prune true`);
-  }
   session.phase("prune");
   let freedBytes = 0;
   const run = await pastLocks(session, host, { exclusive: true, phase: "prune" }, async () => {

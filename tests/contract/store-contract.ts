@@ -1,14 +1,27 @@
 import { eq, sql } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
-import type { SnapshotFact } from "../../core/relay/facts.ts";
+import type { JobFact, SnapshotFact } from "../../core/relay/facts.ts";
 import type { Role } from "../../protocol/api.ts";
+import type { ScheduleInput } from "../../protocol/schedule.ts";
 import type { Database } from "../../worker/bindings.ts";
 import { auditStatement, listAudit, type AuditEntry } from "../../worker/store/audit.ts";
 import { recordFirstAdmin, replaceBootstrapToken } from "../../worker/store/bootstrap.ts";
 import { delayKeys, reserveAttempt } from "../../worker/store/delays.ts";
 import { recordFacts } from "../../worker/store/facts.ts";
-import { auditLog, bootstrap, hosts, loginDelays, repositories, sessions, users } from "../../worker/store/schema.ts";
+import { listHostDays } from "../../worker/store/hosts.ts";
+import { recordScheduleAdded, recordScheduleEdited, recordScheduleRemoved } from "../../worker/store/schedule-edits.ts";
+import { listSchedules } from "../../worker/store/schedules.ts";
+import {
+  auditLog,
+  bootstrap,
+  hosts,
+  loginDelays,
+  repositories,
+  schedules,
+  sessions,
+  users,
+} from "../../worker/store/schema.ts";
 import { loadSession, recordSessionEnded, recordSignedIn, SESSION_TTL_MS } from "../../worker/store/sessions.ts";
 import {
   listTokens,
@@ -19,6 +32,7 @@ import {
 } from "../../worker/store/tokens.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 15, 12);
+const HOUR_MS = 3600_000;
 const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
 const newId = () => uuidv7(NOW_MS, random);
 const at = { nowMs: NOW_MS, random };
@@ -181,13 +195,7 @@ export function describeStore(runtime: string, open: () => Promise<Database>): v
 
     test("a flush of the largest snapshots an agent can report is taken", async () => {
       const db = await open();
-      const [hostId, repositoryId] = [newId(), newId()];
-      const made = { createdAt: NOW_MS, hostname: "web-1", os: "linux", arch: "x64", agentVersion: "0.1.0" };
-      const keys = { signKey: hostId, sealKey: hostId, bearerHash: hostId };
-      await db.insert(hosts).values({ id: hostId, name: "web-1", resticVersion: "", severity: 3, ...made, ...keys });
-      await db
-        .insert(repositories)
-        .values({ id: repositoryId, hostId, address: "/srv", createdAt: NOW_MS, updatedAt: NOW_MS });
+      const { hostId, repositoryId } = await addHost(db);
       const paths = Array.from({ length: 1000 }, (_, i) => `/srv/${i}/${"p".repeat(230)}`);
       const facts = Array.from({ length: 30 }, (_, i): SnapshotFact => {
         const id = i.toString(16).padStart(64, "0");
@@ -199,4 +207,95 @@ export function describeStore(runtime: string, open: () => Promise<Database>): v
       expect(host?.snapshotCount).toBe(30);
     });
   });
+
+  describe(`the stores of schedules on ${runtime}`, () => {
+    const hourly = (repositoryId: string): ScheduleInput => ({
+      kind: "backup",
+      name: "Hourly",
+      repositoryId,
+      enabled: true,
+      manual: false,
+      cron: "0 * * * *",
+      timeZone: "UTC",
+      spreadMinutes: 0,
+      catchUp: "once",
+      limits: {},
+      paths: ["/srv"],
+      excludes: [],
+      tags: [],
+      retention: { keep: { daily: 7 }, when: "after_backup" },
+    });
+    const hostOf = async (db: Database, id: string) => (await db.select().from(hosts).where(eq(hosts.id, id)))[0]!;
+
+    test("edits at once each win or are told, and the host says what is due", async () => {
+      const db = await open();
+      const { hostId, repositoryId } = await addHost(db);
+      const [one, two] = [newId(), newId()];
+      const input = hourly(repositoryId);
+      const add = (id: string) => recordScheduleAdded(db, hostId, id, input, entry("schedule.create", id), at);
+      expect(await Promise.all([add(one), add(two)])).toEqual(["done", "done"]);
+      const edit = { hostId, scheduleId: one, version: 1, input: { ...input, enabled: false }, confirmPlan: null };
+      const edits = await Promise.all(
+        [1, 2].map(() => recordScheduleEdited(db, edit, entry("schedule.edit", one), at)),
+      );
+      expect(edits.toSorted()).toEqual(["changed", "done"]);
+      expect(await hostOf(db, hostId)).toMatchObject({ scheduleVersion: 3, nextDueAt: NOW_MS + HOUR_MS });
+      const removal = { hostId, scheduleId: two, version: 1 };
+      expect(await recordScheduleRemoved(db, removal, entry("schedule.delete", two), at)).toBe("done");
+      expect(await hostOf(db, hostId)).toMatchObject({ scheduleVersion: 4, nextDueAt: null, protectedUntil: null });
+      expect((await listSchedules(db, hostId, NOW_MS)).map(({ id }) => id)).toEqual([one]);
+    });
+
+    test("a scheduled backup moves what is due, wakes its retention and closes the day before", async () => {
+      const db = await open();
+      const { hostId, repositoryId } = await addHost(db);
+      const id = newId();
+      await recordScheduleAdded(db, hostId, id, hourly(repositoryId), entry("schedule.create", id), at);
+      const verdict = (atMs: number): JobFact => ({
+        fact: "job",
+        jobId: newId(),
+        factNo: 3,
+        kind: "backup",
+        state: "succeeded",
+        source: "schedule",
+        repositoryId,
+        scheduleId: id,
+        createdAtMs: atMs,
+        nominalMs: atMs,
+        missed: 0,
+        startedAtMs: atMs,
+        finishedAtMs: atMs,
+        receivedAtMs: atMs,
+        warnings: 0,
+        failure: null,
+        lastError: null,
+        summary: null,
+        result: null,
+        resticVersion: null,
+      });
+      const facts = [0, 13, 25, 37].map((hours) => verdict(NOW_MS + hours * HOUR_MS));
+      const later = { nowMs: NOW_MS + 38 * HOUR_MS, random };
+      const messages = await recordFacts(db, hostId, facts, later);
+      expect(messages.map(({ type }) => type)).toEqual(["hostChanged", ...facts.map(() => "jobChanged")]);
+      expect(await hostOf(db, hostId)).toMatchObject({ nextDueAt: NOW_MS + 38 * HOUR_MS, dayOutcome: 1 });
+      expect(await listHostDays(db, hostId, 7, later.nowMs)).toHaveLength(3);
+      const [schedule] = await listSchedules(db, hostId, later.nowMs);
+      expect(schedule).toMatchObject({ lastRun: { jobId: facts[3]!.jobId, outcome: "succeeded" } });
+      const [row] = await db.select().from(schedules).where(eq(schedules.id, id));
+      expect(row?.firesAt).toBe(later.nowMs);
+      expect(await recordFacts(db, hostId, facts, later)).toEqual([]);
+    });
+  });
+}
+
+/** A host with a repository, as enrolment leaves them. */
+export async function addHost(db: Database): Promise<{ hostId: string; repositoryId: string }> {
+  const [hostId, repositoryId] = [newId(), newId()];
+  const made = { createdAt: NOW_MS, hostname: "web-1", os: "linux", arch: "x64", agentVersion: "0.1.0" };
+  const keys = { signKey: hostId, sealKey: hostId, bearerHash: hostId };
+  await db.insert(hosts).values({ id: hostId, name: "web-1", resticVersion: "", severity: 3, ...made, ...keys });
+  await db
+    .insert(repositories)
+    .values({ id: repositoryId, hostId, address: "/srv", createdAt: NOW_MS, updatedAt: NOW_MS });
+  return { hostId, repositoryId };
 }

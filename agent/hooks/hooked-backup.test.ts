@@ -179,7 +179,7 @@ describe.concurrent("a backup with hooks", { timeout: 120_000 }, () => {
     const scene = await sceneWithHooks(context, "slow");
     const post = remote('echo "$RM_JOB_STATUS"');
     for (const phase of ["scan", "upload"] as const) {
-      const jobId = scene.relay.startJob(hooked(scene, { post }));
+      const jobId = scene.relay.startJob(hooked(scene, { post }, { verbose: true }));
       await phaseOf(scene, jobId, phase);
       const waiting = scene.relay.startJob(hooked(scene, { post }));
       await waitFor("the waiting job", () => scene.types(waiting).includes("accepted"));

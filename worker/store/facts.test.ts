@@ -251,6 +251,9 @@ const history = fc.array(
         ["running", "unknown"],
       ),
       warnings: fc.nat(1),
+      /** Hours after the step before. */
+      hours: fc.nat(30),
+      kindOf: fc.constantFrom("backup" as const, "check" as const),
     }),
     fc.record({ kind: fc.constant("snapshot" as const), n: fc.integer({ min: 1, max: 8 }) }),
     fc.record({ kind: fc.constant("listed" as const), keep: fc.array(fc.integer({ min: 1, max: 8 })) }),
@@ -260,6 +263,16 @@ const history = fc.array(
 );
 
 test("whatever is repeated late, in whatever batches, the rows end the same", async () => {
+  const checkId = "00000000-0000-7000-8001-000000000001";
+  server.sqlite
+    .prepare(
+      `INSERT INTO schedules (id, host_id, repository_id, name, kind, manual, cron, time_zone, paths, created_at, updated_at)
+       VALUES (?, ?, ?, 'check', 'check', 0, '0 1 * * *', 'UTC', '[]', 0, 0)`,
+    )
+    .run(checkId, host.hostId, host.repositoryId);
+  server.sqlite
+    .prepare("UPDATE schedules SET manual = 0, cron = '0 * * * *', time_zone = 'UTC', retention = ? WHERE id = ?")
+    .run('{"keep":{"last":3},"when":"after_backup"}', host.scheduleId);
   const fresh = hostRow();
   const restore = server.sqlite.prepare(
     `UPDATE hosts SET ${Object.keys(fresh)
@@ -267,12 +280,13 @@ test("whatever is repeated late, in whatever batches, the rows end the same", as
       .join(", ")}`,
   );
   const rowsAfter = async (batches: Fact[][]) => {
-    server.sqlite.exec("DELETE FROM jobs; DELETE FROM snapshots; DELETE FROM job_hours");
-    server.sqlite.exec("UPDATE repositories SET listed_at = NULL");
+    server.sqlite.exec("DELETE FROM jobs; DELETE FROM snapshots; DELETE FROM job_hours; DELETE FROM host_days");
+    server.sqlite.exec("UPDATE repositories SET listed_at = NULL, last_check = NULL");
+    server.sqlite.exec("UPDATE schedules SET fires_at = NULL");
     restore.run(fresh);
     for (const batch of batches) await record(batch);
-    return ["hosts", "host_counts", "jobs", "snapshots", "repositories", "job_hours"].map((table) =>
-      server.sqlite.prepare(`SELECT * FROM ${table}`).all(),
+    return ["hosts", "host_counts", "host_days", "jobs", "snapshots", "repositories", "schedules", "job_hours"].map(
+      (table) => server.sqlite.prepare(`SELECT * FROM ${table}`).all(),
     );
   };
   const cut = (facts: Fact[], sizes: number[]) => {
@@ -310,6 +324,7 @@ test("whatever is repeated late, in whatever batches, the rows end the same", as
               atMs,
             });
           else {
+            atMs += step.hours * 3600_000;
             const id = `00000000-0000-7000-8000-${String(i).padStart(12, "0")}`;
             step.states.forEach((state, no) =>
               facts.push({
@@ -317,6 +332,10 @@ test("whatever is repeated late, in whatever batches, the rows end the same", as
                   ? job({ state, factNo: no + 1 })
                   : finished(no + 1, state as "failed", { warnings: step.warnings })),
                 jobId: id,
+                kind: step.kindOf,
+                scheduleId: step.kindOf === "backup" ? host.scheduleId : checkId,
+                startedAtMs: atMs,
+                ...(state === "running" || state === "unknown" ? {} : { finishedAtMs: atMs }),
                 receivedAtMs: atMs,
                 createdAtMs: atMs,
               }),

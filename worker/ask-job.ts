@@ -9,6 +9,7 @@ import type { Peer, QueuedJob, Runtime } from "./bindings.ts";
 import { applyRetention } from "./forget/apply-retention.ts";
 import { handOver } from "./hand-over.ts";
 import type { Principal } from "./route.ts";
+import { noHost } from "./routes/hosts.ts";
 import type { AuditEntry } from "./store/audit.ts";
 import { loadHost } from "./store/hosts.ts";
 import { loadJob, recordJobAsked, recordJobNotTaken } from "./store/jobs.ts";
@@ -24,16 +25,19 @@ export interface Asking {
 /** The host, if it can take a job now. */
 export async function readyHost(runtime: Runtime, hostId: string): Promise<Result<HostResource>> {
   const host = await loadHost(runtime.db, hostId, runtime.now());
-  if (!host) return fail("host.not_found", "There is no such host. It may have been removed.");
+  if (!host) return noHost();
   if (host.locked) {
     return fail("host.locked", "Two copies of this host's agent were seen. An administrator has to choose one first.");
   }
-  if (!(await runtime.relay(host.id).isOnline())) return isOffline();
+  if (!(await runtime.relay(host.id).isOnline())) {
+    return fail("host.offline", "This host is offline. Run the job when it is back.", { retry: true });
+  }
   return ok(host);
 }
 
-export function isOffline(): { ok: false; failure: Failure } {
-  return fail("host.offline", "This host is offline. Run the job when it is back.", { retry: true });
+/** The answer to a forget where no schedule says what to keep. */
+export function noRetention(): { ok: false; failure: Failure } {
+  return fail("forget.nothing", "No retention is set here, so every snapshot stays. Set one in the schedule first.");
 }
 
 function auditOf({ host, principal, peer }: Asking, kind: JobSpec["kind"], jobId: string): AuditEntry {
@@ -69,18 +73,20 @@ export async function askJob(asking: Asking, spec: JobSpec, scheduleName: string
 }
 
 /**
- * Applies the retention of the first of these schedules that has something to remove now, and so on with the others.
- * Answers the first forget that came of it, which may be held; forget.nothing when there is nothing to remove.
+ * Applies the retention of each of these schedules. Answers the first forget that came of it, which may be held;
+ * forget.nothing when there is nothing to remove.
  */
 export async function askForgets(asking: Asking, scheduleIds: readonly string[]): Promise<Result<JobResource>> {
   const { runtime, host, principal } = asking;
   let first: Result<JobResource> | null = null;
+  let hasRetention = false;
   for (const scheduleId of scheduleIds) {
     const outcome = await applyRetention(runtime, host.id, scheduleId, {
       by: "person",
       name: principal.name,
       audit: (jobId) => auditOf(asking, "forget", jobId),
     });
+    hasRetention ||= outcome.is !== "no-retention";
     if (outcome.is === "overtaken") return fail("request.conflict", "This was changed meanwhile. Try again.");
     if (outcome.is === "held") {
       await announceJob(runtime, host.id, outcome.jobId);
@@ -94,6 +100,7 @@ export async function askForgets(asking: Asking, scheduleIds: readonly string[])
       first ??= asked;
     }
   }
+  if (!hasRetention) return noRetention();
   return first ?? fail("forget.nothing", "The retention keeps every snapshot there is, so there is nothing to remove.");
 }
 
@@ -116,5 +123,5 @@ async function handOverAsked(
   }
   await announceJob(runtime, hostId, jobId);
   const made = await loadJob(runtime.db, jobId);
-  return made ? ok(made) : fail("host.not_found", "There is no such host. It may have been removed.");
+  return made ? ok(made) : noHost();
 }

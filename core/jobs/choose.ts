@@ -35,18 +35,17 @@ export function chooseSchedule<S extends Schedule>(schedules: readonly S[], aske
   });
 }
 
-/** The repository a job takes: the one asked for, else the host's only one. */
+/** The repository a job takes: the one asked for, else the host's only one. request.invalid is about `repositoryId`. */
 export function chooseRepository<R extends { id: string }>(
   repositories: readonly R[],
   askedId: string | undefined,
 ): Result<R> {
   if (askedId !== undefined) {
     const asked = repositories.find((repository) => repository.id === askedId);
-    return asked ? ok(asked) : fail("request.invalid", "repositoryId: this host has no such repository.");
+    return asked ? ok(asked) : fail("request.invalid", "this host has no such repository");
   }
   const [only, ...others] = repositories;
   if (!only) return fail("repository.credentials_missing", "This host has no repository. Add it again with one.");
-  if (others.length > 0)
-    return fail("request.invalid", "repositoryId: this host has several repositories. Say which one.");
+  if (others.length > 0) return fail("request.invalid", "this host has several repositories: say which one");
   return ok(only);
 }

@@ -5,6 +5,7 @@ import { fail, ok, type Failure, type Result } from "../../protocol/failure.ts";
 import { parseAddress } from "../../protocol/repository.ts";
 import { actorOf } from "../access/actor.ts";
 import type { Peer, Runtime } from "../bindings.ts";
+import { invalidField } from "../input.ts";
 import { checkEnv, openSecret, sealSecret } from "../repository-secret.ts";
 import { route, type Principal } from "../route.ts";
 import { loadHostVersions } from "../store/hosts.ts";
@@ -157,11 +158,9 @@ async function putAdminCredential({
     return fail("auth.forbidden", `Your role, ${principal.role}, may not set this credential. Ask an administrator.`);
   }
   const { password, env, repositoryId } = body;
-  if (password === undefined) return fail("request.invalid", "password: is required for the second credential.");
-  if (env === undefined)
-    return fail("request.invalid", "env: is required for the second credential; {} when there is none.");
-  if (body.createRepository !== undefined)
-    return fail("request.invalid", "createRepository: belongs to the first credential.");
+  if (password === undefined) return invalidField("password", "is required for the second credential");
+  if (env === undefined) return invalidField("env", "is required for the second credential, {} when there is none");
+  if (body.createRepository !== undefined) return invalidField("createRepository", "belongs to the first credential");
   const row = await loadRepositoryRow(db, hostId, repositoryId);
   if (!row) return noRepository();
   const parsed = parseAddress(body.address ?? row.address);

@@ -142,11 +142,7 @@ test("several schedules and none manual: the host's Run now asks which, by name"
 
 const runSchedule = (sid: string, body: object = {}, as = operator) =>
   server.call("POST", `/api/hosts/${host.hostId}/schedules/${sid}/run`, { as, body });
-const offered = () =>
-  server
-    .relay(host.hostId)
-    .calls.filter((call) => call.method === "enqueue")
-    .at(-1)?.args;
+const offered = () => server.relay(host.hostId).calls.findLast((call) => call.method === "enqueue")?.args;
 
 test("a schedule runs when asked, with its own limits unless others are given", async () => {
   server.sqlite.exec(`UPDATE schedules SET limits = '{"uploadKiBs":1024}', manual = 0`);
@@ -185,6 +181,20 @@ test.each([
 ])("%j answers %i and asks nothing of the host", async (body, status) => {
   expect((await run(body)).status).toBe(status);
   expect(server.relay(host.hostId).calls.filter((call) => call.method === "enqueue")).toEqual([]);
+});
+
+test("a repository that is not the host's is refused with its field named", async () => {
+  const other = await addHost(server.runtime, { name: "db-1" });
+  const { problem } = await run({ kind: "check", repositoryId: other.repositoryId });
+  expect(problem).toMatchObject({ status: 422, errors: [{ field: "repositoryId" }] });
+});
+
+test("a forget without a retention says where to set one", async () => {
+  for (const body of [{ kind: "forget" }, { kind: "forget", scheduleId: host.scheduleId }]) {
+    const { problem } = await run(body);
+    expect(problem).toMatchObject({ status: 409, code: "forget.nothing" });
+    expect(problem?.detail).toContain("Set one in the schedule");
+  }
 });
 
 test("a host without a schedule says so", async () => {

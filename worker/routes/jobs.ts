@@ -18,7 +18,8 @@ import { JOB_STATES, TERMINAL_STATES } from "../../protocol/stream.ts";
 import { JOB_KINDS, type JobSpec } from "../../protocol/wire.ts";
 import { actorOf } from "../access/actor.ts";
 import { announceJob } from "../announce.ts";
-import { askForgets, askJob, readyHost, type Asking } from "../ask-job.ts";
+import { askForgets, askJob, noRetention, readyHost, type Asking } from "../ask-job.ts";
+import { invalidField } from "../input.ts";
 import { logFileName, logStream } from "../job-log.ts";
 import { pageOfRows, readAfter } from "../page.ts";
 import { Reply, route, type Principal } from "../route.ts";
@@ -26,7 +27,8 @@ import { listWaitingForForget, recordHeldDiscarded } from "../store/forgets.ts";
 import { loadHostSchedules } from "../store/host-sets.ts";
 import { jobResource, listJobRows, loadJob, recordCancelAsked } from "../store/jobs.ts";
 import { listRepositoryRows } from "../store/repositories.ts";
-import { listScheduleRows, type ScheduleRow } from "../store/schedules.ts";
+import { listScheduleRows, loadScheduleRow, type ScheduleRow } from "../store/schedules.ts";
+import { noSchedule } from "./schedules.ts";
 
 export function noJob(): { ok: false; failure: Failure } {
   return fail("job.not_found", "There is no such job.");
@@ -74,10 +76,6 @@ async function runSchedule(asking: Asking, row: ScheduleRow, overrides: Override
   }
 }
 
-function noSchedule(): { ok: false; failure: Failure } {
-  return fail("schedule.not_found", "This host has no such schedule. It may have been removed.");
-}
-
 const choosable = (row: ScheduleRow) => ({ ...row, enabled: row.enabled === 1, manual: row.manual === 1, row });
 
 /** Carries out what the body of POST /api/hosts/:id/jobs asks for. */
@@ -85,7 +83,10 @@ async function askOf(asking: Asking, body: v.InferOutput<typeof createJobBody>):
   const { runtime, host, principal } = asking;
   if (body.kind === "backup" || body.kind === "forget") {
     const backups = (await listScheduleRows(runtime.db, host.id)).filter((row) => row.kind === "backup");
-    const fitting = body.kind === "backup" ? backups : backups.filter((row) => row.retention !== null);
+    const isFitting = (row: ScheduleRow) =>
+      body.kind === "backup" || row.retention !== null || row.id === body.scheduleId;
+    const fitting = backups.filter(isFitting);
+    if (body.kind === "forget" && backups.length > 0 && fitting.length === 0) return noRetention();
     const schedule = chooseSchedule(fitting.map(choosable), body.scheduleId);
     if (!schedule.ok) return schedule;
     if (body.kind === "forget") return askForgets(asking, [schedule.value.id]);
@@ -100,7 +101,10 @@ async function askOf(asking: Asking, body: v.InferOutput<typeof createJobBody>):
     if (!may.ok) return may;
   }
   const repository = chooseRepository(await listRepositoryRows(runtime.db, host.id), body.repositoryId);
-  if (!repository.ok) return repository;
+  if (!repository.ok) {
+    const { code, message } = repository.failure;
+    return code === "request.invalid" ? invalidField("repositoryId", message) : repository;
+  }
   return askJob(asking, { ...body, repositoryId: repository.value.id }, null);
 }
 
@@ -131,7 +135,7 @@ export const jobRoutes = [
     async handler({ runtime, peer, params, body }, principal) {
       const host = await readyHost(runtime, params.id);
       if (!host.ok) return host;
-      const row = (await listScheduleRows(runtime.db, params.id)).find(({ id }) => id === params.sid);
+      const row = await loadScheduleRow(runtime.db, params.id, params.sid);
       if (!row) return noSchedule();
       const chosen = chooseSchedule([choosable(row)], row.id);
       if (!chosen.ok) return chosen;

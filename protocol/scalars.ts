@@ -24,7 +24,7 @@ export const displayName = v.pipe(
   v.string(),
   v.trim(),
   v.minLength(1, "must not be empty"),
-  v.maxLength(128),
+  v.maxLength(128, "must be at most 128 characters"),
   noControl,
 );
 /** A tag as restic accepts it: commas separate tags in restic's own flags. */
@@ -32,11 +32,11 @@ export const tag = v.pipe(
   v.string(),
   v.trim(),
   v.minLength(1, "must not be empty"),
-  v.maxLength(64),
+  v.maxLength(64, "must be at most 64 characters"),
   noControl,
   v.regex(/^[^,-][^,]*$/, "must not contain a comma or begin with -"),
 );
-export const tags = v.pipe(v.array(tag), v.maxLength(32));
+export const tags = v.pipe(v.array(tag), v.maxLength(32, "must be at most 32 tags"));
 
 /**
  * An absolute path of a host: POSIX, drive letter or UNC. A path that begins with `-` is not absolute, so it never
@@ -45,12 +45,21 @@ export const tags = v.pipe(v.array(tag), v.maxLength(32));
 export const hostPath = v.pipe(
   v.string(),
   v.minLength(1, "must not be empty"),
-  v.maxLength(4096),
+  v.maxLength(4096, "must be at most 4,096 characters"),
   // oxlint-disable-next-line no-control-regex -- NUL and newlines cannot be told apart in restic's text output
   v.regex(/^[^\u0000-\u001f]*$/, "must not contain control characters"),
   v.regex(/^(\/|[A-Za-z]:[\\/]|\\\\[^\\])/, "must be an absolute path, such as /srv or C:\\Data"),
 );
-export const hostPaths = v.pipe(v.array(hostPath), v.minLength(1, "needs at least one path"), v.maxLength(MAX_PATHS));
+export const hostPaths = v.pipe(
+  v.array(hostPath),
+  v.minLength(1, "needs at least one path"),
+  v.maxLength(MAX_PATHS, "must be at most 500 paths; name a folder above them instead"),
+);
 /** One exclude pattern (restic manual, "Excluding Files"); each goes on a line of its own in a file. */
-export const excludePattern = v.pipe(v.string(), v.minLength(1, "must not be empty"), v.maxLength(4096), noControl);
-export const excludes = v.pipe(v.array(excludePattern), v.maxLength(MAX_PATHS));
+export const excludePattern = v.pipe(
+  v.string(),
+  v.minLength(1, "must not be empty"),
+  v.maxLength(4096, "must be at most 4,096 characters"),
+  noControl,
+);
+export const excludes = v.pipe(v.array(excludePattern), v.maxLength(MAX_PATHS, "must be at most 500 patterns"));

@@ -62,7 +62,7 @@ test("names and lines that try to be markup, colour or another direction are sho
     world.hosts[0] = host;
     world.details.set(host.id, detailOf(host, Date.now()));
   });
-  await page.getByText(`${markup}\u2039U+202E\u203agnp`).waitFor();
+  await page.getByRole("table").getByText(`${markup}\u2039U+202E\u203agnp`).waitFor();
   await page.getByText("<b>bold</b>").first().waitFor();
   await page.close();
   await fake.stop();
@@ -154,7 +154,7 @@ test("of a thousand hosts only those near the window are in the page, and a chan
   fake.toFleet({ type: "hostChanged", host: { ...host, status: "failing", lastBackupOutcome: "failed" } });
   await page.getByRole("button", { name: "At risk 1" }).click();
   await page.getByText("1 host shown").waitFor();
-  await page.getByRole("link", { name: host.name }).waitFor();
+  await page.getByRole("table").getByRole("link", { name: host.name }).waitFor();
 });
 
 test("what a viewer may not do is absent", async () => {

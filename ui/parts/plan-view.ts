@@ -1,8 +1,8 @@
 import type { RetentionPlan } from "../../protocol/schedule.ts";
 import { HOLD_WORDS } from "../words/hold.ts";
-import { literal } from "../words/literal.ts";
 import { countOf, countText } from "../words/size.ts";
 import { absoluteText } from "../words/time.ts";
+import { commandText } from "./command-text.ts";
 import { html } from "./html.ts";
 import { icon } from "./icon.ts";
 import { notice } from "./notice.ts";
@@ -21,7 +21,7 @@ export function planView(plan: RetentionPlan) {
           </p>`
     }
     ${plan.held.length > 0 ? heldNotice(plan.held) : null}
-    ${plan.hostRefusal === undefined ? null : notice("bad", html`<b>The host would refuse.</b> <span class="text-literal">${literal(plan.hostRefusal)}</span>`)}
+    ${plan.hostRefusal === undefined ? null : notice("bad", html`<b>The host would refuse.</b> ${commandText(plan.hostRefusal)}`)}
     ${
       plan.removed.length === 0
         ? null

@@ -8,7 +8,7 @@ import type { Peer, Runtime } from "../bindings.ts";
 import { invalidField } from "../input.ts";
 import { checkEnv, openSecret, sealSecret } from "../repository-secret.ts";
 import { route, type Principal } from "../route.ts";
-import { loadHostVersions } from "../store/hosts.ts";
+import { hostExists } from "../store/hosts.ts";
 import {
   credentialPlace,
   listRepositoryRows,
@@ -29,7 +29,7 @@ export const credentialRoutes = [
     response: pageOf(repositorySchema),
     async handler({ runtime, params }) {
       const [host, rows] = await Promise.all([
-        loadHostVersions(runtime.db, params.id),
+        hostExists(runtime.db, params.id),
         listRepositoryRows(runtime.db, params.id),
       ]);
       return host ? ok({ items: rows.map(repositoryResource) }) : noHost();
@@ -44,7 +44,7 @@ export const credentialRoutes = [
     response: repositorySchema,
     async handler({ runtime, peer, params, body }, principal) {
       const { db, random } = runtime;
-      if (!(await loadHostVersions(db, params.id))) return noHost();
+      if (!(await hostExists(db, params.id))) return noHost();
       if (body.purpose === "admin") return putAdminCredential({ runtime, peer, principal, hostId: params.id, body });
       const row = await loadRepositoryRow(db, params.id, body.repositoryId);
       if (!row || row.sealed === null || row.version === null) {

@@ -9,7 +9,7 @@ import { announce } from "../announce.ts";
 import type { Peer, Runtime } from "../bindings.ts";
 import { invalidField } from "../input.ts";
 import { route, type Principal } from "../route.ts";
-import { loadHost } from "../store/hosts.ts";
+import { hostExists, loadHost } from "../store/hosts.ts";
 import {
   recordScheduleAdded,
   recordScheduleEdited,
@@ -92,11 +92,11 @@ export const scheduleRoutes = [
     summary: "A host's schedules with their runs, in the order they were made",
     response: pageOf(hostScheduleSchema),
     async handler({ runtime, params }) {
-      const [host, items] = await Promise.all([
-        loadHost(runtime.db, params.id, runtime.now()),
+      const [known, items] = await Promise.all([
+        hostExists(runtime.db, params.id),
         listSchedules(runtime.db, params.id, runtime.now()),
       ]);
-      return host ? ok({ items }) : noHost();
+      return known ? ok({ items }) : noHost();
     },
   }),
   route({

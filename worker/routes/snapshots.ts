@@ -3,7 +3,7 @@ import { cursorQuery, limitQuery, pageOf, snapshotResourceSchema } from "../../p
 import { ok } from "../../protocol/failure.ts";
 import { pageOfRows, readAfter } from "../page.ts";
 import { route } from "../route.ts";
-import { loadHostVersions } from "../store/hosts.ts";
+import { hostExists } from "../store/hosts.ts";
 import { listSnapshotRows, snapshotResource } from "../store/snapshots.ts";
 import { noHost } from "./hosts.ts";
 
@@ -18,7 +18,7 @@ export const snapshotRoutes = [
     async handler({ runtime, params, query }) {
       const after = readAfter(query.after, ["integer", "text", "text"]);
       if (!after.ok) return after;
-      if (!(await loadHostVersions(runtime.db, params.id))) return noHost();
+      if (!(await hostExists(runtime.db, params.id))) return noHost();
       const rows = await listSnapshotRows(runtime.db, params.id, after.value, query.limit + 1);
       return ok(pageOfRows(rows, query.limit, snapshotResource, (row) => [row.time, row.id, row.repositoryId]));
     },

@@ -3,9 +3,11 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
 import type { Fact, JobFact, PresenceFact, SnapshotFact } from "../../core/relay/facts.ts";
 import { PROTECTED_FOR_MS } from "../../protocol/limits.ts";
+import type { HostPolicy } from "../../protocol/schedule.ts";
 import { addHost, type TestHost } from "../../tests/support/fleet.ts";
 import { startTestServer, type TestServer } from "../../tests/support/server.ts";
 import { recordFacts } from "./facts.ts";
+import { loadHostAbout } from "./hosts.ts";
 
 let server: TestServer;
 let host: TestHost;
@@ -209,6 +211,29 @@ test("a lock leaves one audit row, however often it is told", async () => {
   expect(server.sqlite.prepare("SELECT action, target_id FROM audit_log").all()).toEqual([
     { action: "host.lock", target_id: host.hostId },
   ]);
+});
+
+test("a host's own policy is known as its latest hello tells it", async () => {
+  const hello = (no: number, policy: HostPolicy | null): PresenceFact => {
+    const fact = presence(no, true);
+    return { ...fact, about: { ...fact.about!, policy } };
+  };
+  const policy: HostPolicy = {
+    allowHooks: "named",
+    hooks: ["dump-db"],
+    allowPaths: null,
+    denyPaths: ["/etc"],
+    allowRestore: "none",
+    restoreRoots: [],
+    allowPrune: false,
+    keepAtLeast: 3,
+    maxShare: 0.5,
+    allowRepositories: "first",
+  };
+  await record([hello(1, policy), presence(2, false)]);
+  expect(await loadHostAbout(server.db, host.hostId)).toMatchObject({ policy });
+  await record([hello(3, null)]);
+  expect(await loadHostAbout(server.db, host.hostId)).not.toHaveProperty("policy");
 });
 
 test("what a host refuses is known until its next word, and stays through a hello of the same version", async () => {

@@ -172,25 +172,9 @@ export async function listHostRows(
   return withHistory(db, rows, nowMs);
 }
 
-export interface HostVersions {
-  scheduleVersion: number;
-  appliedScheduleVersion: number;
-  configVersion: number;
-  appliedConfigVersion: number;
-}
-
-export async function loadHostVersions(db: Database, hostId: string): Promise<HostVersions | null> {
-  const rows = await db
-    .select({
-      scheduleVersion: hosts.scheduleVersion,
-      appliedScheduleVersion: hosts.appliedScheduleVersion,
-      configVersion: hosts.configVersion,
-      appliedConfigVersion: hosts.appliedConfigVersion,
-    })
-    .from(hosts)
-    .where(eq(hosts.id, hostId))
-    .limit(1);
-  return rows[0] ?? null;
+export async function hostExists(db: Database, hostId: string): Promise<boolean> {
+  const rows = await db.select({ id: hosts.id }).from(hosts).where(eq(hosts.id, hostId)).limit(1);
+  return rows.length > 0;
 }
 
 /** What a host's own page shows beside the host itself. */

@@ -11,7 +11,7 @@ import { auditStatement, type AuditEntry } from "./audit.ts";
 import { insertWhere } from "./insert-where.ts";
 import { dueColumns } from "./kept.ts";
 import { hosts, jobs, schedules } from "./schema.ts";
-import { listScheduleRows, timedOfRow, type ScheduleRow } from "./schedules.ts";
+import { timedOfRow, type ScheduleRow } from "./schedules.ts";
 import { refreshSeverityStatement } from "./severity.ts";
 
 /** An edit that meets another of the same host is decided anew; more than this many in a row are refused. */
@@ -32,7 +32,8 @@ interface HostRead {
 }
 
 async function readHost(db: Database, hostId: string): Promise<HostRead | null> {
-  const [[host], rows] = await Promise.all([
+  // One batch: rows older than the version that guards the edit must not come with it.
+  const [[host], rows] = await db.batch([
     db
       .select({
         scheduleVersion: hosts.scheduleVersion,
@@ -42,7 +43,7 @@ async function readHost(db: Database, hostId: string): Promise<HostRead | null> 
       .from(hosts)
       .where(eq(hosts.id, hostId))
       .limit(1),
-    listScheduleRows(db, hostId),
+    db.select().from(schedules).where(eq(schedules.hostId, hostId)).orderBy(schedules.id),
   ]);
   return host ? { ...host, runs: JSON.parse(host.runsText) as ScheduleRuns, rows } : null;
 }

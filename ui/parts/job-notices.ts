@@ -31,7 +31,7 @@ export function JobNotices(props: { job: JobResource; verdict: JobVerdict; watch
           "info",
           html`<span
             >${countOf(job.missed, "earlier run")} of this schedule ${job.missed === 1 ? "was" : "were"} missed while
-            the host or its agent was off. Missed runs are made up for by one, this one.</span
+            the host or its agent was off, and are not run one by one.</span
           >`,
         )
       : null

@@ -43,7 +43,7 @@ export function JobProgress({ job, watch, still }: { job: JobResource; watch: Jo
       aria-valuenow=${percent === undefined ? undefined : Math.floor(percent * 100)}
       aria-valuetext=${percent === undefined ? PHASE_DOING[phase] : `${percentText(percent)}, ${eta.toLowerCase()}`}
     >
-      <${ProgressBar} progress=${watch.progress} large still=${still} />
+      <${ProgressBar} progress=${watch.progress} large still=${still || !reading} />
     </div>
     <${Announcer} watch=${watch} />
   </div>`;

@@ -84,14 +84,16 @@ function Health({ repository }: { repository: RepositoryResource }) {
         ${icon("shield", "i-lg faint")}
         <div class="grow">
           <h3>Last check</h3>
-          <p class="dim">
-            ${
-              lastCheck === undefined
-                ? "Never checked. A check proves that the repository can be read."
-                : html`<${Ago} at=${lastCheck.atMs} />,
-                    ${readText(lastCheck.read)}.${" "}${lastCheck.ok ? "No error was found." : html`<span class="text-literal t-bad">${literal(lastCheck.message ?? "Errors were found.")}</span>`}`
-            }
-          </p>
+          ${
+            lastCheck === undefined
+              ? html`<p class="dim">Never checked. A check proves that the repository can be read.</p>`
+              : html`<p class="dim"><${Ago} at=${lastCheck.atMs} />${`, ${readText(lastCheck.read)}.`}</p>
+                  ${
+                    lastCheck.ok
+                      ? html`<p class="dim">No error was found.</p>`
+                      : html`<p class="text-literal t-bad">${literal(lastCheck.message ?? "Errors were found.")}</p>`
+                  }`
+          }
         </div>
         ${
           lastCheck === undefined

@@ -4,7 +4,6 @@ import { MAX_SCHEDULES } from "../../../protocol/limits.ts";
 import type { ApiFailure } from "../../net/api.ts";
 import { api } from "../../net/endpoints.ts";
 import { Switch } from "../../parts/field.ts";
-import { useHostReload } from "../../parts/host-reload.ts";
 import { html } from "../../parts/html.ts";
 import { icon } from "../../parts/icon.ts";
 import { failureNotice } from "../../parts/notice.ts";
@@ -28,7 +27,6 @@ const OUTCOME = {
 
 /** The schedules of a host: what runs when, whether the agent has them, and the switch of each. */
 export function HostSchedules({ detail, reload }: { detail: HostDetail; reload: () => Promise<void> }) {
-  useHostReload(detail.id, reload);
   const [failure, setFailure] = useState<ApiFailure | null>(null);
   const base = `/hosts/${detail.id}/schedules`;
   const full = detail.schedules.length >= MAX_SCHEDULES;

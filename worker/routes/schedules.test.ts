@@ -185,6 +185,11 @@ test("a kind does not change, and only an administrator confirms a plan", async 
     fires_at: server.nowMs(),
     released_plan: "f".repeat(32),
   });
+  const released = () => server.sqlite.prepare("SELECT released_plan FROM schedules WHERE id = ?").pluck().get(id);
+  await put(id, { ...hourly({ retention, name: "Nightly" }), version: 2 });
+  expect(released()).toBe("f".repeat(32));
+  await put(id, { ...hourly({ retention: { keep: { last: 2 }, when: "after_backup" } }), version: 3 });
+  expect(released()).toBeNull();
 });
 
 test("the 51st schedule of a host is refused", async () => {

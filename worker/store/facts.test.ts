@@ -3,11 +3,12 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
 import type { Fact, JobFact, PresenceFact, SnapshotFact } from "../../core/relay/facts.ts";
 import { PROTECTED_FOR_MS } from "../../protocol/limits.ts";
-import type { HostPolicy } from "../../protocol/schedule.ts";
+import type { HostPolicy, ScheduleInput } from "../../protocol/schedule.ts";
 import { addHost, type TestHost } from "../../tests/support/fleet.ts";
 import { startTestServer, type TestServer } from "../../tests/support/server.ts";
 import { recordFacts } from "./facts.ts";
 import { loadHostAbout } from "./hosts.ts";
+import { recordScheduleEdited } from "./schedule-edits.ts";
 
 let server: TestServer;
 let host: TestHost;
@@ -211,6 +212,51 @@ test("a lock leaves one audit row, however often it is told", async () => {
   expect(server.sqlite.prepare("SELECT action, target_id FROM audit_log").all()).toEqual([
     { action: "host.lock", target_id: host.hostId },
   ]);
+});
+
+test("a verdict that meets an edit of the host's schedules is decided anew, and told once", async () => {
+  const input: ScheduleInput = {
+    kind: "backup",
+    name: "Hourly",
+    repositoryId: host.repositoryId,
+    enabled: true,
+    manual: false,
+    cron: "0 * * * *",
+    timeZone: "UTC",
+    spreadMinutes: 0,
+    catchUp: "once",
+    limits: {},
+    paths: ["/srv"],
+    excludes: [],
+    tags: [],
+    retention: null,
+  };
+  const edit = { hostId: host.hostId, scheduleId: host.scheduleId, version: 1, input, confirmPlan: null };
+  const audit = {
+    actor: "owner",
+    actorKind: "user" as const,
+    actorId: null,
+    action: "schedule.edit",
+    targetKind: "schedule",
+    targetId: host.scheduleId,
+    address: "",
+  };
+  const at = { nowMs: server.nowMs(), random: server.runtime.random };
+  let edits = 0;
+  const meddled = new Proxy(server.db, {
+    get(db, name) {
+      if (name !== "batch") return Reflect.get(db, name) as unknown;
+      return async (statements: Parameters<typeof db.batch>[0]) => {
+        const answers = await db.batch(statements);
+        if (edits++ === 0) expect(await recordScheduleEdited(db, edit, audit, at)).toBe("done");
+        return answers;
+      };
+    },
+  });
+  const messages = await recordFacts(meddled, host.hostId, [finished(1, "succeeded")], at);
+  expect(messages.map((message) => message.type)).toEqual(["hostChanged", "jobChanged"]);
+  expect(edits).toBe(4);
+  expect(hostRow()).toMatchObject({ last_backup_job: jobId, next_due_at: server.nowMs() + 3600_000 });
 });
 
 test("a host's own policy is known as its latest hello tells it", async () => {

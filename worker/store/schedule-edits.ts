@@ -186,17 +186,20 @@ export async function recordScheduleEdited(
     if (row.version !== version) return "changed";
     if (!(await isOwnRepository(db, hostId, input.repositoryId))) return "no-repository";
     const edited: TimedSchedule = { ...input, id: scheduleId, updatedAtMs: at.nowMs };
+    const columns = columnsOf(input);
+    // A plan that was confirmed under other rules is confirmed no longer.
+    const isOtherRetention = columns.retention !== row.retention || columns.repositoryId !== row.repositoryId;
     const isUnheld = input.kind === "backup" && input.retention === null && row.heldJob !== null;
     const won = sql`EXISTS (SELECT 1 FROM schedules WHERE id = ${scheduleId} AND version = ${version + 1})`;
     const [updated] = await db.batch([
       db
         .update(schedules)
         .set({
-          ...columnsOf(input),
+          ...columns,
           version: version + 1,
           updatedAt: at.nowMs,
           firesAt: firesAfterEdit(row, input, confirmPlan !== null, at.nowMs),
-          ...(confirmPlan === null ? {} : { releasedPlan: confirmPlan }),
+          ...(confirmPlan !== null || isOtherRetention ? { releasedPlan: confirmPlan } : {}),
           ...(isUnheld ? { heldJob: null } : {}),
         })
         // What the fleet clock may change in between is part of what was decided here.

@@ -37,6 +37,8 @@ export const PONG_WITHIN_MS = 20_000;
 export const OFFLINE_AFTER_MS = 90_000;
 export const HELLO_WITHIN_MS = 10_000;
 export const START_NOT_AFTER_MS = 10 * 60_000;
+/** A job that the fleet clock fired waits so long for a host that left just then; a click waits only the above. */
+export const FIRED_NOT_AFTER_MS = 24 * 3600_000;
 export const RESEND_FIRST_MS = 30_000;
 export const RESEND_MAX_MS = 4 * 60_000;
 export const ACK_STALL_MS = 30_000;

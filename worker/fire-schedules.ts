@@ -1,7 +1,7 @@
 import { decideFire } from "../core/schedule/due.ts";
 import { runJobId } from "../core/schedule/run-id.ts";
 import { spreadMs } from "../core/schedule/spread.ts";
-import { START_NOT_AFTER_MS } from "../protocol/limits.ts";
+import { FIRED_NOT_AFTER_MS } from "../protocol/limits.ts";
 import type { Limits } from "../protocol/schedule.ts";
 import type { JobSpec } from "../protocol/wire.ts";
 import { announceJob } from "./announce.ts";
@@ -95,7 +95,7 @@ async function firePrune(runtime: Runtime, due: DueSchedule, nowMs: number): Pro
     scheduleName: due.name,
     source: "schedule",
     askedBy: null,
-    notAfterMs: nowMs + START_NOT_AFTER_MS,
+    notAfterMs: nowMs + FIRED_NOT_AFTER_MS,
     nominalMs: fireMs,
     missed,
   };

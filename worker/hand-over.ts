@@ -5,7 +5,7 @@ import { lentContext, type WireRepository } from "../protocol/wire.ts";
 import type { QueuedJob, Runtime } from "./bindings.ts";
 import { credentialPlace, loadAdminCredential } from "./store/repositories.ts";
 
-/** How long a lent credential may be used: a prune can wait behind a long backup and then run for hours. */
+/** How long after its start a lent credential may be used: a prune can wait behind a long backup and then run for hours. */
 const LENT_FOR_MS = 24 * 3600_000;
 
 type Written = Omit<QueuedJob, "lent">;
@@ -44,6 +44,6 @@ async function lentTo(runtime: Runtime, hostId: string, job: Written): Promise<R
     sealed: sealToHost(stored.sealKey, context, secret, runtime.random),
     version,
     jobId,
-    notAfterMs: runtime.now() + LENT_FOR_MS,
+    notAfterMs: job.notAfterMs + LENT_FOR_MS,
   });
 }

@@ -4,9 +4,9 @@ import { HOST_LOST_MS, START_NOT_AFTER_MS } from "../../protocol/limits.ts";
 const MINUTE_MS = 60_000;
 
 /**
- * How far back the pass of this minute looks for jobs of which no relay has spoken. An offer ends within
- * START_NOT_AFTER_MS, so twice that is enough; once an hour the pass looks as far as any job can live, in case the
- * server was down all that time.
+ * How far back the pass of this minute looks for jobs of which no relay has spoken. The offer of a
+ * click ends within START_NOT_AFTER_MS, so twice that is enough; once an hour the pass looks as far as any job can
+ * live, for what the fleet clock fired, and in case the server was down all that time.
  */
 export function lookBackMs(nowMs: number): number {
   const isFullHour = Math.floor(nowMs / MINUTE_MS) % 60 === 0;

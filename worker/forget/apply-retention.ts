@@ -1,7 +1,7 @@
 import { uuidv7 } from "../../core/ids.ts";
 import type { ForgetPlan } from "../../core/retention/plan.ts";
 import { runJobId } from "../../core/schedule/run-id.ts";
-import { START_NOT_AFTER_MS } from "../../protocol/limits.ts";
+import { FIRED_NOT_AFTER_MS, START_NOT_AFTER_MS } from "../../protocol/limits.ts";
 import type { ForgetSpec } from "../../protocol/wire.ts";
 import type { Runtime } from "../bindings.ts";
 import type { AuditEntry } from "../store/audit.ts";
@@ -83,7 +83,7 @@ function jobOf(
     hostId,
     spec: forgetSpec(seen, plan),
     scheduleName: seen.scheduleName,
-    notAfterMs: nowMs + START_NOT_AFTER_MS,
+    notAfterMs: nowMs + (cause.by === "clock" ? FIRED_NOT_AFTER_MS : START_NOT_AFTER_MS),
   };
   if (cause.by === "person")
     return { ...common, id: uuidv7(nowMs, runtime.random), source: "asked", askedBy: cause.name };

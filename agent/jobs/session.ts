@@ -209,7 +209,7 @@ export class ResticSession implements StoryTeller {
     if (!listener.hold?.()) release();
     // restic removes its own lock on SIGINT, but not when it had to be killed; a stopped job is unlocked at its end.
     if (exit.stopped && exit.signal === "SIGKILL" && !this.stopped) await this.unlock();
-    const end = classify({ code: exit.code, signal: exit.signal, words: lastWords ?? words });
+    const end = classify({ command: argv[0] ?? "", code: exit.code, signal: exit.signal, words: lastWords ?? words });
     if (refusedLine !== null) {
       const lastError = clipText(this.#redact(refusedLine));
       return { exit, failure: resticFailure("repository.append_only"), lastError, held };

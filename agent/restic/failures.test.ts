@@ -136,16 +136,17 @@ const recordings: [what: string, exit: number, stderr: string, code: string, lin
 
 describe("the failure table", () => {
   test.each(recordings)("%s", (_what, exit, stderr, code, line) => {
-    const end = classify({ code: exit, signal: null, words: wordsOf(stderr) });
+    const end = classify({ command: "backup", code: exit, signal: null, words: wordsOf(stderr) });
     expect(end?.failure.code).toBe(code);
     expect(end?.line).toBe(line);
     expect(end?.failure.message).toMatch(/\.$/);
   });
 
   test("exit 0 and 3 are no failures, a signal is an interruption", () => {
-    expect(classify({ code: 0, signal: null, words: ["Fatal: x"] })).toBeNull();
-    expect(classify({ code: 3, signal: null, words: [] })).toBeNull();
-    expect(classify({ code: null, signal: "SIGKILL", words: [] })?.failure).toMatchObject({
+    expect(classify({ command: "backup", code: 0, signal: null, words: ["Fatal: x"] })).toBeNull();
+    expect(classify({ command: "backup", code: 3, signal: null, words: [] })).toBeNull();
+    expect(classify({ command: "forget", code: 3, signal: null, words: [] })?.failure.code).toBe("restic.failed");
+    expect(classify({ command: "backup", code: null, signal: "SIGKILL", words: [] })?.failure).toMatchObject({
       code: "job.interrupted",
       detail: "restic was ended by SIGKILL.",
     });

@@ -2,6 +2,8 @@ import type { Failure, FailureCode } from "../../protocol/failure.ts";
 
 /** How a run of restic ended, as far as its own words go. */
 export interface ResticEnd {
+  /** The sub-command. */
+  command: string;
   code: number | null;
   signal: string | null;
   /** The last `exit_error` message (restic 0.17 and newer), else what stderr said in plain text. */
@@ -106,11 +108,11 @@ export function resticFailure(code: FailureCode, detail?: string): Failure {
 }
 
 /**
- * The only place where restic's exit codes and error texts become failure codes. Null for success: exit 0, and exit 3,
- * which is a snapshot with warnings. An unknown code is a failure.
+ * The only place where restic's exit codes and error texts become failure codes. Null for success: exit 0, and exit 3
+ * of a backup, which is a snapshot with warnings. An unknown code is a failure.
  */
 export function classify(end: ResticEnd): { failure: Failure; line: string | null } | null {
-  if (end.code === 0 || end.code === 3) return null;
+  if (end.code === 0 || (end.code === 3 && end.command === "backup")) return null;
   if (end.code === null)
     return {
       failure: resticFailure("job.interrupted", `restic was ended by ${end.signal ?? "a signal"}.`),

@@ -74,7 +74,8 @@ describe.each(runtimes)("care on %s", (runtime) => {
       const one = await repository();
       return is(one) && one;
     });
-  const locks = () => readdirSync(join(witness.address, "locks"));
+  /** Without those still being written, which the server does under another name. */
+  const locks = () => readdirSync(join(witness.address, "locks")).filter((name) => /^[0-9a-f]{64}$/.test(name));
 
   test("a measurement tells size, snapshots, locks and that the storage is append-only", async () => {
     expect(await run({ kind: "stats" })).toMatchObject({ state: "succeeded" });

@@ -6,7 +6,7 @@ import { makeTestHost, type JobRun, type TestHost, type TestHostOptions } from "
 import { removeFolder, temporaryFolder } from "../support/folders.ts";
 import { makeSource } from "../support/product.ts";
 import { startRestServer, type RestServer } from "../support/rest-server.ts";
-import { listSnapshots, resticBinary, resticVersions } from "../support/restic.ts";
+import { listSnapshots, resticBinary, resticVersions, runRestic } from "../support/restic.ts";
 
 /** What an agent does with a repository beyond backing up, with each real restic: runJob, without a link. */
 describe.each(resticVersions)("with restic %s", (version) => {
@@ -29,16 +29,23 @@ describe.each(resticVersions)("with restic %s", (version) => {
     return host;
   }
 
-  /** So many snapshots, each of a source that changed, made by the host itself. Answers their ids, oldest first. */
+  /** So many snapshots that carry the marks of this host's schedule, each of a source that changed; oldest first. */
   async function makeSnapshots(host: TestHost, count: number, scheduleId = host.scheduleId): Promise<string[]> {
     const ids: string[] = [];
     for (let i = 0; i < count; i++) {
-      const source = makeSource(folder, 1, 200_000);
-      const run = await host.backUp([source], { scheduleId });
-      expect(run.verdict).toMatchObject({ outcome: "succeeded" });
-      ids.push(run.verdict!.summary!.snapshotId!);
+      const argv = ["backup", "--json", `--host=${host.host.hostname}`, `--tag=rm:schedule:${scheduleId}`];
+      const made = await runRestic(restic, host.repository, [...argv, "--", makeSource(folder, 1, 200_000)]);
+      expect(made).toMatchObject({ code: 0 });
+      const summary = JSON.parse(made.stdout.trim().split("\n").at(-1)!) as { snapshot_id: string };
+      ids.push(summary.snapshot_id);
     }
-    return ids;
+    const listed = (await listSnapshots(restic, host.repository)).map(({ id }) => id);
+    // restic 0.14 names a snapshot by its first 8 digits.
+    return ids.map((short) => listed.find((id) => id.startsWith(short))!);
+  }
+  async function makeRepository(host: TestHost): Promise<void> {
+    const made = await host.run({ kind: "init", repositoryId: host.repositoryId });
+    expect(made.verdict).toMatchObject({ outcome: "succeeded" });
   }
   const forgetSpec = (host: TestHost, snapshotIds: string[]): ForgetSpec => ({
     kind: "forget",
@@ -58,6 +65,7 @@ describe.each(resticVersions)("with restic %s", (version) => {
   test("check finds a deliberately damaged pack and a missing one, and says so in plain words", async () => {
     const address = join(folder, "damaged");
     const host = makeHost({ address });
+    await makeRepository(host);
     await makeSnapshots(host, 2);
     const all = { mode: "percent", percent: 100 } as const;
     const good = await host.run(checkSpec(host, all));
@@ -86,7 +94,7 @@ describe.each(resticVersions)("with restic %s", (version) => {
 
   test("a rotating check reads each part once, and a stopped one is read again", async () => {
     const host = makeHost({ address: join(folder, "rotated") });
-    await makeSnapshots(host, 1);
+    await makeRepository(host);
     const spec = checkSpec(host, { mode: "rotate", of: 3 });
     const read = async () => ((await host.run(spec)).verdict?.result as { read: string } | undefined)?.read;
     expect(await read()).toBe("1/3");
@@ -99,6 +107,7 @@ describe.each(resticVersions)("with restic %s", (version) => {
   test("forget removes what it was told and proves it; what is gone already is no trouble", async () => {
     const address = join(folder, "forgotten");
     const host = makeHost({ address });
+    await makeRepository(host);
     const ids = await makeSnapshots(host, 6);
     const first = await host.run(forgetSpec(host, ids.slice(0, 2)));
     expect(first.verdict).toMatchObject({ outcome: "succeeded", result: { kind: "forget", removed: 2, kept: 4 } });
@@ -115,6 +124,7 @@ describe.each(resticVersions)("with restic %s", (version) => {
     const address = join(folder, "hostile");
     const host = makeHost({ address });
     const other = makeHost({ address, hostname: "other-host" });
+    await makeRepository(host);
     const mine = await makeSnapshots(host, 4);
     const otherSchedule = await makeSnapshots(host, 1, other.scheduleId);
     const otherHost = await makeSnapshots(other, 1, host.scheduleId);
@@ -141,6 +151,7 @@ describe.each(resticVersions)("with restic %s", (version) => {
   test("stats measures the repository without a lock", async () => {
     const address = join(folder, "measured");
     const host = makeHost({ address });
+    await makeRepository(host);
     await makeSnapshots(host, 2);
     const run = await host.run(bare(host, "stats"));
     expect(run.verdict).toMatchObject({ outcome: "succeeded" });
@@ -175,7 +186,11 @@ describe.each(resticVersions)("with restic %s", (version) => {
     test("prune and forget are refused by the server, and work with the second credential", async () => {
       const lent = access(deleting, admin);
       const host = makeHost({ address: "", repository: access(appendOnly, writer) });
-      const ids = await makeSnapshots(host, 4);
+      const ids: string[] = [];
+      for (let i = 0; i < 4; i++) {
+        const { verdict } = await host.backUp([makeSource(folder, 1, 200_000)]);
+        ids.push(verdict!.summary!.snapshotId!);
+      }
       const stats = await host.run(bare(host, "stats"));
       expect(measurements(stats)).toMatchObject([{ appendOnly: true, snapshots: 4 }]);
 

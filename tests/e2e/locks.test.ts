@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { JobSpec } from "../../protocol/wire.ts";
 import { makeTestHost, type TestHost, type TestHostOptions } from "../support/agent-jobs.ts";
 import { removeFolder, temporaryFolder } from "../support/folders.ts";
-import { runProcess, startProcess, waitFor, type Running } from "../support/process.ts";
+import { pidsWithEnvironment, runProcess, startProcess, waitFor, type Running } from "../support/process.ts";
 import { makeSource } from "../support/product.ts";
 import { resticBinary, resticVersions, runRestic } from "../support/restic.ts";
 
@@ -41,7 +41,8 @@ describe.each(resticVersions)("with restic %s", (version) => {
     hosts.push(host);
     return host;
   }
-  const locks = () => readdirSync(join(repository.address, "locks"));
+  /** Without those still being written, which restic does under another name. */
+  const locks = () => readdirSync(join(repository.address, "locks")).filter((name) => /^[0-9a-f]{64}$/.test(name));
 
   /** A restic so slow that it holds its lock for minutes; `as` is the name it runs under. */
   async function holdLock(command: string[], as: string | null = null): Promise<Running> {
@@ -138,6 +139,17 @@ describe.each(resticVersions)("with restic %s", (version) => {
     job.stop();
     expect((await job.ended).verdict).toBeNull();
     expect(locks()).toHaveLength(1);
+  });
+
+  test("a check that is cancelled leaves no lock and no process", async () => {
+    const host = makeHost();
+    const everything = { mode: "percent", percent: 100 } as const;
+    const job = host.start({ ...check(host), readData: everything, limits: { downloadKiBs: 5 } } as JobSpec);
+    await waitFor("the lock", () => locks().length > 0);
+    job.stop();
+    expect((await job.ended).verdict).toBeNull();
+    expect(locks()).toHaveLength(0);
+    expect(pidsWithEnvironment("RM_JOB_ID", job.jobId)).toEqual([]);
   });
 
   test("unlock leaves a live lock alone and names it; it goes only when all were asked for", async () => {

@@ -58,6 +58,7 @@ export interface TestHost {
   readonly repositoryId: string;
   readonly scheduleId: string;
   readonly host: JobHost;
+  readonly repository: RepositoryAccess;
   readonly stateDir: string;
   start(spec: JobSpec, lent?: RepositoryAccess): StartedJob;
   run(spec: JobSpec, lent?: RepositoryAccess): Promise<JobRun>;
@@ -144,6 +145,7 @@ export function makeTestHost(options: TestHostOptions): TestHost {
     repositoryId,
     scheduleId,
     host,
+    repository: options.repository,
     stateDir,
     start,
     run: async (spec, lent) => start(spec, lent).ended,

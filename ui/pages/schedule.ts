@@ -1,5 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import type { HostDetail, HooksResource, ScheduleResource } from "../../protocol/api.ts";
+import type { ApiFailure } from "../net/api.ts";
 import { api } from "../net/endpoints.ts";
 import { Crumbs } from "../parts/crumbs.ts";
 import { useHostReload } from "../parts/host-reload.ts";
@@ -9,6 +10,7 @@ import { notice } from "../parts/notice.ts";
 import { useTitle } from "../parts/title.ts";
 import { may } from "../state/session.ts";
 import { literal } from "../words/literal.ts";
+import { whyNotEdit } from "../words/schedule.ts";
 import { ScheduleEditor } from "./schedule/editor.ts";
 
 /** What an editor was opened on: the schedule as it was read, and its hooks for those who may see them. */
@@ -35,23 +37,26 @@ export function SchedulePage({ hostId, scheduleId }: { hostId: string; scheduleI
 
 function Schedule(props: { detail: HostDetail; scheduleId: string | null; reload: () => Promise<void> }) {
   const { detail, scheduleId } = props;
-  const backup = detail.schedules.find((schedule) => schedule.id === scheduleId)?.kind === "backup";
-  const seesHooks = may("hook.read") && scheduleId !== null && backup;
+  const edited = detail.schedules.find((schedule) => schedule.id === scheduleId);
+  const seesHooks = may("hook.read") && edited?.kind === "backup";
   const hooks = useLoad<HooksResource | null>(`${scheduleId} ${seesHooks}`, async () =>
-    seesHooks ? api.scheduleHooks(detail.id, scheduleId) : { ok: true as const, value: null },
+    seesHooks ? api.scheduleHooks(detail.id, edited.id) : { ok: true as const, value: null },
   );
-  const missing = scheduleId !== null && !detail.schedules.some((schedule) => schedule.id === scheduleId);
-  if (!may("schedule.edit"))
-    return html`<${Frame} detail=${detail}
-      >${notice("info", html`<b>Your role only reads schedules.</b> <span>Ask an operator or an admin.</span>`)}<//
-    >`;
-  if (missing)
+  const because = whyNotEdit(edited?.kind ?? "backup");
+  if (because !== undefined)
+    return html`<${Frame} detail=${detail}>${notice("info", html`<b>${because}</b> <span>Ask an admin.</span>`)}<//>`;
+  if (scheduleId !== null && !edited)
     return html`<${Frame} detail=${detail}
       >${notice("bad", html`<b>This schedule does not exist.</b> <span>It may have been removed meanwhile.</span>`)}<//
     >`;
-  if (seesHooks && hooks.value === null)
+  if (seesHooks && hooks.value === null && hooks.failure === null)
     return html`${loaded(hooks, () => null, html`<section class="card">${skeletonLines(7)}</section>`)}`;
-  return html`<${Opening} ...${props} hooks=${hooks.value} reloadHooks=${hooks.reload} />`;
+  return html`<${Opening}
+    ...${props}
+    hooks=${hooks.value}
+    hooksFailure=${hooks.failure}
+    reloadHooks=${hooks.reload}
+  />`;
 }
 
 /** Holds what was opened while the host is read again and again, and opens it anew when nothing typed would be lost. */
@@ -60,6 +65,7 @@ function Opening(props: {
   scheduleId: string | null;
   reload: () => Promise<void>;
   hooks: HooksResource | null;
+  hooksFailure: ApiFailure | null;
   reloadHooks: () => Promise<void>;
 }) {
   const { detail, scheduleId } = props;
@@ -77,6 +83,7 @@ function Opening(props: {
     detail=${detail}
     schedule=${opened.schedule}
     hooks=${opened.hooks}
+    hooksFailure=${opened.hooks === null ? props.hooksFailure : null}
     outdated=${moved}
     onEdited=${(is: boolean) => (edited.current = is)}
     onSaved=${(schedule: ScheduleResource) => setOpened({ ...opened, schedule })}

@@ -3,7 +3,7 @@ import type { RepositoryResource } from "../../protocol/api.ts";
 import type { ScheduleForm } from "../state/schedule-form.ts";
 import { literal } from "../words/literal.ts";
 import { policyCommand } from "../words/policy.ts";
-import { KIND_WORDS } from "../words/schedule.ts";
+import { KIND_WORDS, whyNotEdit } from "../words/schedule.ts";
 import { Field, SelectField } from "./field.ts";
 import { html } from "./html.ts";
 
@@ -22,17 +22,19 @@ export function KindCard(props: {
       props.isNew
         ? html`<div class="cols cols-2" role="radiogroup" aria-label="What it does">
             ${SCHEDULE_KINDS.map((kind) => {
+              const because = whyNotEdit(kind);
               const forbidden = kind === "prune" && pruneForbidden;
               return html`<label class="opt" key=${kind}
                 ><input
                   type="radio"
                   name="kind"
                   checked=${draft.kind === kind}
-                  disabled=${forbidden}
+                  disabled=${forbidden || because !== undefined}
                   onChange=${() => set({ kind })}
                 /><span
                   ><b class="semi">${KIND_WORDS[kind].noun}</b>
                   <p>${KIND_WORDS[kind].says}</p>
+                  ${because === undefined ? null : html`<p>${because}</p>`}
                   ${
                     forbidden
                       ? html`<p>

@@ -15,7 +15,7 @@ import { may } from "../../state/session.ts";
 import { confirmDone } from "../../state/toast.ts";
 import { failureWords } from "../../words/failure.ts";
 import { literal } from "../../words/literal.ts";
-import { keepWords, KIND_WORDS, readWords, whenWords } from "../../words/schedule.ts";
+import { keepWords, KIND_WORDS, readWords, whenWords, whyNotEdit } from "../../words/schedule.ts";
 import { absoluteText } from "../../words/time.ts";
 
 const OUTCOME = {
@@ -124,7 +124,7 @@ function Row(props: {
     <td class="c-name">
       <span class="row">
         ${icon(kind.icon, "faint")}
-        ${may("schedule.edit") ? html`<a class="semi clip name" href=${`${props.base}/${schedule.id}`}>${name}</a>` : html`<span class="semi clip name">${name}</span>`}
+        ${whyNotEdit(schedule.kind) === undefined ? html`<a class="semi clip name" href=${`${props.base}/${schedule.id}`}>${name}</a>` : html`<span class="semi clip name">${name}</span>`}
       </span>
       <${Marks} schedule=${schedule} />
     </td>
@@ -143,7 +143,7 @@ function Row(props: {
       <${Switch}
         checked=${schedule.enabled}
         label=${`${name} on`}
-        because=${may("schedule.edit") ? undefined : "Your role only reads schedules."}
+        because=${whyNotEdit(schedule.kind)}
         onChange=${(on: boolean) => void props.turn(schedule, on)}
       />
     </td>

@@ -51,6 +51,8 @@ export function ScheduleEditor(props: {
   schedule: ScheduleResource | null;
   /** Null where there is none yet, or for whom they are none of their business. */
   hooks: HooksResource | null;
+  /** Why they could not be read: then the rest can still be changed. */
+  hooksFailure: ApiFailure | null;
   /** The server has a newer version than was opened. */
   outdated: boolean;
   onEdited: (is: boolean) => void;
@@ -86,7 +88,7 @@ export function ScheduleEditor(props: {
 
   const judged = judgesAll ? (read.errors ?? {}) : only(read.errors ?? {}, left);
   const errors: DraftErrors = { ...judged, ...refused };
-  const showsHooks = draft.kind === "backup" && may("hook.write");
+  const showsHooks = draft.kind === "backup" && may("hook.write") && props.hooksFailure === null;
   const readHook = readHooks(hooks);
   const hooksErrors: HooksErrors = { ...(judgesAll && !readHook.ok ? readHook.errors : {}), ...hooksRefused };
   const hooksChanged = showsHooks && !sameHooks(baseHooks, hooks);
@@ -221,6 +223,7 @@ export function ScheduleEditor(props: {
             ? html`<${HooksCard}
                 detail=${detail}
                 hasHooks=${schedule?.hasHooks ?? false}
+                failure=${props.hooksFailure}
                 draft=${hooks}
                 errors=${hooksErrors}
                 set=${(change: Partial<typeof hooks>) => {

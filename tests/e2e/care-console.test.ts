@@ -252,6 +252,7 @@ test("jobs are found by kind, state, host and day, and the filters are in the ad
   await page.getByLabel("Kind").selectOption("Prune");
   await page.getByLabel("Host").fill("nas-01");
   await page.waitForURL(/kind=prune&host=/);
+  await page.getByRole("link", { name: "Prune" }).waitFor();
   expect(await page.getByRole("row").count()).toBe(2);
   await button("Failed").click();
   await page.getByText("No jobs match").waitFor();

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { performance } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { uuidv7 } from "../core/ids.ts";
 import {
@@ -11,6 +12,10 @@ import {
 } from "../tests/support/agent-scene.ts";
 import { removeFolder } from "../tests/support/folders.ts";
 import { pidsWithEnvironment, waitFor } from "../tests/support/process.ts";
+import { resticBinary } from "../tests/support/restic.ts";
+import { startAgent } from "./agent.ts";
+import { loadConfig } from "./config/config.ts";
+import { linux } from "./platform/linux.ts";
 
 /** The agent as a process, against a fake server and a real restic: what no part can prove alone. */
 describe.concurrent("an agent", { timeout: 120_000 }, () => {
@@ -150,6 +155,36 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(await relay.finished(jobId)).toMatchObject({ failure: { code: "job.expired" } });
     relay.send({ type: "job.explode", jobId } as never);
     await waitFor("the answer", () => relay.messages.some((message) => message.type === "unsupported"));
+  });
+
+  test("a host whose clock is set while the link stands runs what it is asked for", async (context) => {
+    const scene = await enrolled(context);
+    const { relay, directories } = scene;
+    let aheadMs = 0;
+    const agent = startAgent({
+      config: { ...loadConfig(directories), restic: resticBinary("0.18.0") },
+      directories,
+      server: new URL(relay.origin),
+      platform: linux,
+      env: { PATH: process.env["PATH"], HOME: scene.folder },
+      log: { info() {}, warn() {} },
+      nowMs: () => Date.now() + aheadMs,
+      monotonicMs: () => performance.now(),
+      after(afterMs, task) {
+        const timer = setTimeout(task, afterMs);
+        return () => clearTimeout(timer);
+      },
+      randomBytes: random,
+      random: Math.random,
+    });
+    context.onTestFinished(agent.stop);
+    await relay.online();
+    await scene.giveRepository();
+    for (const stepMs of [3600_000, -7200_000]) {
+      aheadMs += stepMs;
+      expect(await relay.finished(relay.startJob(scene.spec()))).toMatchObject({ outcome: "succeeded" });
+    }
+    expect(relay.faults).toEqual([]);
   });
 
   test("credentials for another host are refused, and a job without credentials says so", async (context) => {

@@ -144,3 +144,12 @@ test("in any order of events there is one socket, a way on, and silence after th
     }),
   );
 });
+
+test("what the hello told has changed: a live link is dialled anew, any other tells it with its next hello", () => {
+  const renew: LinkEvent = { on: "renew", why: "the policy has changed" };
+  const { state, effects } = play([...toLive, renew]);
+  expect(state.is).toBe("waiting");
+  expect(effects).toContainEqual({ do: "forget", code: 1000, reason: "" });
+  for (const events of [[], toLive.slice(0, 1), toLive.slice(0, 2)])
+    expect(stepLink(play(events).state, renew, 0.5).effects).toEqual([]);
+});

@@ -1,0 +1,165 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { fail } from "../../protocol/failure.ts";
+import type { BackupSpec, JobSpec, ServerMessage, WireRepository } from "../../protocol/wire.ts";
+import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
+import { waitFor } from "../../tests/support/process.ts";
+import { SpoolBudget } from "../link/spool/budget.ts";
+import { linux } from "../platform/linux.ts";
+import { HostRules } from "../policy/host-rules.ts";
+import { RepositoryPin } from "../policy/repository-pin.ts";
+import { ResticFinder } from "../restic/find.ts";
+import type { Fire } from "../schedule/scheduler.ts";
+import type { Vault } from "../vault/vault.ts";
+import { Jobs } from "./jobs.ts";
+import { Journal } from "./journal.ts";
+
+const id = (n: number) => `0198c2f0-79b0-7000-8000-00000000000${n}`;
+const ct = "c2VhbGVk";
+const sealed = { v: 1, recipient: "host", ephemeral: "A".repeat(43), nonce: "A".repeat(32), ct } as const;
+
+let folder: string;
+let journal: Journal;
+let jobs: Jobs;
+
+/** Jobs of a host whose policy cannot be read, so that each ends as soon as it may start. */
+beforeEach(() => {
+  folder = temporaryFolder("jobs");
+  journal = Journal.open({
+    directory: join(folder, "jobs"),
+    budget: new SpoolBudget(),
+    nowMs: () => 1000,
+    after: () => () => {},
+    onKept: () => {},
+    onTrouble: (why) => {
+      throw new Error(why ?? "");
+    },
+  });
+  const policy = () => fail("policy.unreadable", "mend it");
+  jobs = new Jobs({
+    journal,
+    host: {
+      finder: new ResticFinder(null, linux),
+      vault: {} as Vault,
+      platform: linux,
+      hostname: "host",
+      ownEnv: {},
+      cacheDirectory: folder,
+      runDirectory: folder,
+      rotationFile: join(folder, "checks.json"),
+      ownSecrets: [],
+      policy,
+      nowMs: () => 1000,
+    },
+    rules: new HostRules({
+      policy,
+      pin: new RepositoryPin(join(folder, "repositories.json")),
+      command: { configDirectory: null, stateDirectory: null },
+      openHooks: () => fail("hook.failed", "none"),
+      addressOf: () => null,
+    }),
+    hooksFolder: folder,
+    log: { info() {}, warn() {} },
+    onProgress() {},
+  });
+});
+afterEach(async () => {
+  await jobs.stop();
+  removeFolder(folder);
+});
+
+const backup = (schedule: number): BackupSpec => ({
+  kind: "backup",
+  repositoryId: id(1),
+  scheduleId: id(schedule),
+  paths: ["/srv"],
+  excludes: [],
+  tags: [],
+  createRepository: false,
+  verbose: false,
+  limits: {},
+});
+const fire = (job: number, schedule: number, nominalMs = 0): Fire => ({
+  jobId: id(job),
+  spec: backup(schedule),
+  scheduleId: id(schedule),
+  nominalMs,
+  scheduleVersion: 3,
+  missed: 2,
+});
+const start = (job: number, spec: JobSpec, lent?: WireRepository): Extract<ServerMessage, { type: "job.start" }> => ({
+  type: "job.start",
+  jobId: id(job),
+  spec,
+  notAfterMs: 2000,
+  ...(lent ? { lent } : {}),
+});
+const queued = () => journal.jobs().flatMap(({ entry }) => (entry.state === "queued" ? [entry.jobId] : []));
+const verdicts = () =>
+  journal.jobs().map(({ entry, spool }) => {
+    const last = JSON.parse(spool.read(spool.tail, { bytes: 1e6, records: 1 })!.records[0]!) as {
+      type: string;
+      failure?: { code: string };
+    };
+    return [entry.jobId, last.failure?.code ?? last.type];
+  });
+
+test("a fire is kept with its nominal time before it is answered, and its repeat makes no second job", () => {
+  expect(jobs.fire(fire(7, 2, 60_000))).toBe("settled");
+  const accepted = journal.get(id(7))!.spool.read(1, { bytes: 1e6, records: 1 })!.records[0]!;
+  expect(JSON.parse(accepted)).toEqual({
+    type: "accepted",
+    atMs: 1000,
+    kind: "backup",
+    source: "schedule",
+    repositoryId: id(1),
+    scheduleId: id(2),
+    nominalMs: 60_000,
+    scheduleVersion: 3,
+    missed: 2,
+  });
+  expect(existsSync(join(folder, "jobs", id(7), "job.json"))).toBe(true);
+  expect(jobs.fire(fire(7, 2, 60_000))).toBe("settled");
+  jobs.start(start(7, backup(2)), 1000);
+  expect(queued()).toEqual([id(7)]);
+});
+
+test("a fire and a click on the same waiting schedule are one job, whichever came first", () => {
+  jobs.start(start(5, backup(2)), 1000);
+  expect(jobs.fire(fire(7, 2))).toBe("settled");
+  expect(queued()).toEqual([id(5)]);
+  jobs.fire(fire(8, 3));
+  jobs.start(start(6, backup(3)), 1000);
+  expect(queued()).toEqual([id(5), id(8)]);
+  expect(verdicts()).toContainEqual([id(6), "job.conflict"]);
+});
+
+test("no job runs, asked for or fired, while the policy cannot be read, and each says so", async () => {
+  jobs.fire(fire(7, 2));
+  jobs.start(start(5, { kind: "stats", repositoryId: id(4) }), 1000);
+  await jobs.recover();
+  await waitFor("the verdicts", () => journal.jobs().every(({ entry }) => entry.state === "finished"));
+  expect(verdicts()).toEqual([
+    [id(7), "policy.unreadable"],
+    [id(5), "policy.unreadable"],
+  ]);
+});
+
+test("a lent credential stays sealed in the job's own file, and leaves with the verdict", async () => {
+  const lent: WireRepository = {
+    repositoryId: id(1),
+    address: "rest:https://admin/a",
+    purpose: "admin",
+    sealed,
+    version: 1,
+    jobId: id(5),
+    notAfterMs: 2000,
+  };
+  jobs.start(start(5, { kind: "prune", repositoryId: id(1), limits: {} }, lent), 1000);
+  const file = join(folder, "jobs", id(5), "job.json");
+  expect(readFileSync(file, "utf8")).toContain(ct);
+  await jobs.recover();
+  await waitFor("the verdict", () => journal.get(id(5))?.entry.state === "finished");
+  expect(readFileSync(file, "utf8")).not.toContain(ct);
+});

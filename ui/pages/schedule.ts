@@ -8,9 +8,9 @@ import { html } from "../parts/html.ts";
 import { loaded, skeletonLines, useLoad } from "../parts/load.ts";
 import { notice } from "../parts/notice.ts";
 import { useTitle } from "../parts/title.ts";
+import { whyNotEdit } from "../state/schedule-access.ts";
 import { may } from "../state/session.ts";
 import { literal } from "../words/literal.ts";
-import { whyNotEdit } from "../words/schedule.ts";
 import { ScheduleEditor } from "./schedule/editor.ts";
 
 /** What an editor was opened on: the schedule as it was read, and its hooks for those who may see them. */

@@ -1,9 +1,10 @@
 import { SCHEDULE_KINDS, type HostPolicy } from "../../protocol/schedule.ts";
 import type { RepositoryResource } from "../../protocol/api.ts";
+import { whyNotEdit } from "../state/schedule-access.ts";
 import type { ScheduleForm } from "../state/schedule-form.ts";
 import { literal } from "../words/literal.ts";
 import { policyCommand } from "../words/policy.ts";
-import { KIND_WORDS, whyNotEdit } from "../words/schedule.ts";
+import { KIND_WORDS } from "../words/schedule.ts";
 import { Field, SelectField } from "./field.ts";
 import { html } from "./html.ts";
 

@@ -2,7 +2,6 @@ import { cronInWords } from "../../core/schedule/words.ts";
 import { keepInWords } from "../../core/retention/words.ts";
 import type { ScheduleResource } from "../../protocol/api.ts";
 import type { ReadData, ScheduleKind } from "../../protocol/schedule.ts";
-import { may } from "../state/session.ts";
 import { literal } from "./literal.ts";
 
 export const KIND_WORDS: Record<ScheduleKind, { noun: string; icon: string; says: string }> = {
@@ -15,12 +14,6 @@ export const KIND_WORDS: Record<ScheduleKind, { noun: string; icon: string; says
   },
   prune: { noun: "Prune", icon: "prune", says: "Frees the space of what was forgotten. The server starts it." },
 };
-
-/** Why this person may not change a schedule of that kind; undefined when they may. */
-export function whyNotEdit(kind: ScheduleKind): string | undefined {
-  if (!may("schedule.edit")) return "Your role only reads schedules.";
-  return kind === "prune" && !may("job.prune") ? "Only an admin schedules a prune: it deletes data." : undefined;
-}
 
 /** "Every day at 13:30", or that nobody but a person starts it. */
 export function whenWords(schedule: { manual: boolean; cron?: string | undefined }): string {

@@ -11,11 +11,12 @@ import { RunScheduleButton } from "../../parts/run-schedule.ts";
 import { statusPill } from "../../parts/status-pill.ts";
 import { Ago } from "../../parts/time.ts";
 import { inputOf } from "../../state/schedule-draft.ts";
+import { whyNotEdit } from "../../state/schedule-access.ts";
 import { may } from "../../state/session.ts";
 import { confirmDone } from "../../state/toast.ts";
 import { failureWords } from "../../words/failure.ts";
 import { literal } from "../../words/literal.ts";
-import { keepWords, KIND_WORDS, readWords, whenWords, whyNotEdit } from "../../words/schedule.ts";
+import { keepWords, KIND_WORDS, readWords, whenWords } from "../../words/schedule.ts";
 import { absoluteText } from "../../words/time.ts";
 
 const OUTCOME = {

@@ -349,6 +349,33 @@ test("what the host's policy or the person's role forbids is grey and says why",
   expect(await button(/^Run/).count()).toBe(0);
 });
 
+test("a forget schedule says whose rules it applies, and rules that wait for none say so", async () => {
+  await open("schedules/new");
+  await page.getByRole("radio", { name: /^Forget/ }).check();
+  await page.getByText("No backup schedule waits for it.").waitFor();
+  expect(await field("Paths").count()).toBe(0);
+  await page.getByRole("radio", { name: /^Backup/ }).check();
+  await field("Applied").selectOption("When a forget schedule of this repository runs");
+  await page.getByText("Nothing is forgotten yet.").waitFor();
+  await page.getByRole("radio", { name: /^Check/ }).check();
+  await page.getByRole("radio", { name: /^All data in turn/ }).check();
+  await field("All data is read within").fill("0");
+  await field("All data is read within").blur();
+  await page.locator(".err", { hasText: "from 1 to 365" }).waitFor();
+  expect(edits()).toEqual([]);
+});
+
+test("a part of the console whose script does not come says so, with the way out", async () => {
+  await open("schedules");
+  await page.getByText("weekly-check").waitFor();
+  await page.route("**/schedule-*.js", (route) => route.abort());
+  await page.getByRole("link", { name: "nightly" }).click();
+  await page.getByText("This part of the console could not be loaded.").waitFor();
+  await page.unroute("**/schedule-*.js");
+  await button("Reload page").click();
+  await page.getByRole("heading", { name: "Edit schedule nightly" }).waitFor();
+});
+
 test("a schedule is removed after a question that says what stays", async () => {
   await open("schedules");
   await page.getByRole("link", { name: "before-upgrade" }).click();

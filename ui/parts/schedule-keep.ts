@@ -1,3 +1,4 @@
+import type { HostDetail } from "../../protocol/api.ts";
 import type { RetentionPlan } from "../../protocol/schedule.ts";
 import { now } from "../state/clock.ts";
 import type { RetentionPreview } from "../state/retention-preview.ts";
@@ -11,6 +12,7 @@ import { commandText } from "./command-text.ts";
 import { Field, SelectField, Switch, Tick } from "./field.ts";
 import { html } from "./html.ts";
 import { failureNotice, notice } from "./notice.ts";
+import { nothingForgets } from "./schedule-care.ts";
 import { RetentionLanes } from "./retention-lanes.ts";
 import { Ago } from "./time.ts";
 
@@ -26,6 +28,7 @@ const COUNT_WORDS = {
 /** Which snapshots stay, and what that does to those there are. `confirmed` = the fingerprint an admin lets through. */
 export function KeepCard(props: {
   form: ScheduleForm;
+  detail: HostDetail;
   isNew: boolean;
   preview: RetentionPreview;
   confirmed: string | null;
@@ -76,6 +79,7 @@ export function KeepCard(props: {
               onChange=${(when: string) => set({ retentionWhen: when as ScheduleDraft["retentionWhen"] })}
               hint="The server starts it, so it waits while the server or the host is away. Days are UTC days."
             />
+            ${nothingForgets(props.detail, draft)}
             <${Preview} ...${props} />
           </div>`
         : html`<p class="pad fs13 dim">No snapshot of this schedule is ever forgotten.</p>`
@@ -94,9 +98,7 @@ function Preview(props: Parameters<typeof KeepCard>[0]) {
     <${RetentionLanes} plan=${plan} />
     <div class="row between wrap">
       <p class="fs13" role="status">
-        <b class="semi"
-          >${plan.removed.length === 0 ? `Keeps all ${countOf(all, "snapshot")}` : `Keeps ${countText(plan.kept.length)} of ${countOf(all, "snapshot")}`}</b
-        >${backTo(plan)}.${" "}
+        <b class="semi">${keepsText(plan.kept.length, all)}</b>${backTo(plan)}.${" "}
         ${plan.listedAtMs === undefined ? html`<span class="faint">Its repository was never listed: only what its backups told is known.</span>` : html`<span class="faint">Listed <${Ago} at=${plan.listedAtMs} />.</span>`}
       </p>
       <span class="legend"
@@ -112,6 +114,11 @@ function Preview(props: Parameters<typeof KeepCard>[0]) {
     </div>
     ${plan.removed.length === 0 ? null : html`<${Dropped} ...${props} plan=${plan} />`}
   </div>`;
+}
+
+function keepsText(kept: number, all: number): string {
+  if (kept < all) return `Keeps ${countText(kept)} of ${countOf(all, "snapshot")}`;
+  return all === 1 ? "Keeps its only snapshot" : `Keeps all ${countOf(all, "snapshot")}`;
 }
 
 function backTo(plan: RetentionPlan): string {

@@ -11,6 +11,7 @@ import { html } from "../../parts/html.ts";
 import { LeaveDialog } from "../../parts/leave-dialog.ts";
 import { NextFires } from "../../parts/next-fires.ts";
 import { failureNotice, notice } from "../../parts/notice.ts";
+import { CareCard } from "../../parts/schedule-care.ts";
 import { HooksCard } from "../../parts/schedule-hooks.ts";
 import { KeepCard } from "../../parts/schedule-keep.ts";
 import { KindCard } from "../../parts/schedule-kind.ts";
@@ -206,10 +207,12 @@ export function ScheduleEditor(props: {
         <${WhenCard} form=${fields} />
         ${draft.kind === "backup" ? html`<${WhatCard} form=${fields} policy=${detail.policy} />` : null}
         ${draft.kind === "check" ? html`<${ReadCard} form=${fields} />` : null}
+        ${draft.kind === "forget" || draft.kind === "prune" ? html`<${CareCard} detail=${detail} draft=${draft} />` : null}
         ${
           draft.kind === "backup"
             ? html`<${KeepCard}
                 form=${fields}
+                detail=${detail}
                 isNew=${isNew}
                 preview=${preview}
                 confirmed=${confirms}

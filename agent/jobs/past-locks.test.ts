@@ -17,6 +17,8 @@ const lock = (id: string, more: Partial<RepositoryLock> = {}): RepositoryLock =>
   pid: 4711,
   ...more,
 });
+/** Past the half hour after which restic takes a lock for stale. */
+const OLD_MS = NOW_MS - 1_801_000;
 /** No process has it: above the kernel's greatest (PID_MAX_LIMIT). */
 const DEAD_PID = 2 ** 22 + 1;
 
@@ -44,12 +46,37 @@ function meets(times: number) {
 }
 const patient = { lockWaitMs: 60_000, lockPollMs: 1 };
 
-test("a lock of this machine's own dead process, and one older than restic's half hour, are removed at once", async () => {
-  for (const left of [lock("a", { hostname: hostname(), pid: DEAD_PID }), lock("b", { timeMs: NOW_MS - 1_801_000 })]) {
+test("a lock of this machine's own dead process is removed at once, and one of its own past restic's half hour", async () => {
+  const own = { hostname: hostname() };
+  for (const left of [lock("a", { ...own, pid: DEAD_PID }), lock("b", { ...own, pid: process.pid, timeMs: OLD_MS })]) {
     const { sight, heard } = makeSight([[left]]);
     expect(await pastLocks(sight, patient, { exclusive: false, phase: null }, meets(1))).toBe(done);
     expect(heard).toEqual([expect.stringMatching(/^A lock was left behind by .*: removing it$/), "unlock"]);
   }
+});
+
+test("an old lock of another host is removed once it was not refreshed, for clocks may differ", async () => {
+  const { sight, heard } = makeSight([[lock("a", { timeMs: OLD_MS })]]);
+  const need = { exclusive: false, phase: null };
+  expect(await pastLocks(sight, { ...patient, lockRefreshMs: 30 }, need, meets(1))).toBe(done);
+  expect(heard).toEqual([
+    "[lock]",
+    expect.stringContaining("Waiting for the lock of other-host"),
+    expect.stringContaining("A lock was left behind by other-host"),
+    "unlock",
+  ]);
+});
+
+test("an old lock that is refreshed is alive: it is never removed, nor with it what lies beside it", async () => {
+  let looks = 0;
+  const left = lock("a", { hostname: hostname(), pid: DEAD_PID });
+  const refreshed = () => [left, lock(`b${looks++}`, { timeMs: OLD_MS })];
+  const { sight, heard } = makeSight([[]]);
+  const alive: LockSight = { ...sight, stopped: false, locks: async () => refreshed() };
+  const hasty = { lockWaitMs: 100, lockPollMs: 1, lockRefreshMs: 50 };
+  const end = await pastLocks(alive, hasty, { exclusive: true, phase: null }, meets(99));
+  expect(end.failure?.code).toBe("repository.locked");
+  expect(heard).not.toContain("unlock");
 });
 
 test("a lock that unlock did not remove is waited for instead of being unlocked again", async () => {

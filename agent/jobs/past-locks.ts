@@ -11,7 +11,9 @@ import type { JobHost, ResticRun, ResticSession } from "./session.ts";
 const STALE_AFTER_MS = 30 * 60_000;
 /** Each look costs half a second of CPU: restic derives its key anew. */
 const LOOK_EVERY_MS = 10_000;
-const MAX_LOOKED_AT = 20;
+const MAX_LOOKED_AT = 100;
+/** A live restic writes its lock anew, under a new id, every five minutes (refreshInterval in its source). */
+const REFRESHED_WITHIN_MS = 6 * 60_000;
 
 export interface LockNeed {
   /** Whether the command needs the repository for itself: then every lock stands in its way, else only exclusive ones. */
@@ -24,54 +26,63 @@ export interface LockNeed {
 export type LockSight = Pick<ResticSession, "nowMs" | "phase" | "say" | "locks" | "unlock" | "stop" | "stopped">;
 
 /**
- * Runs `attempt` until no lock stands in its way. A lock that a dead process left is removed at once, by restic's plain
- * unlock; one that a live restic holds is waited for, in phase `lock`, and named when it stays too long.
+ * Runs `attempt` until no lock stands in its way. A lock that a dead process left is removed by restic's plain unlock:
+ * at once when it is this machine's, and when it is another's after a look whether it is refreshed, for its age says
+ * nothing where clocks differ. One that a live restic holds is waited for, in phase `lock`, and named when it stays too
+ * long.
  */
 export async function pastLocks(
   session: LockSight,
-  host: Pick<JobHost, "lockWaitMs" | "lockPollMs">,
+  host: Pick<JobHost, "lockWaitMs" | "lockPollMs" | "lockRefreshMs">,
   need: LockNeed,
   attempt: () => Promise<ResticRun>,
 ): Promise<ResticRun> {
   const waitMs = host.lockWaitMs ?? LOCK_WAIT_MS;
   const everyMs = host.lockPollMs ?? LOOK_EVERY_MS;
+  const refreshMs = host.lockRefreshMs ?? REFRESHED_WITHIN_MS;
+  /** By lock: over when it has not been refreshed for too long. */
+  const seen = new Map<string, AbortSignal>();
   const healed = new Set<string>();
   let patience: AbortSignal | null = null;
   let told = "";
 
-  const blocking = async (): Promise<RepositoryLock[] | null> => {
+  const blocks = (lock: RepositoryLock) => need.exclusive || lock.exclusive;
+  /** Null when the locks cannot be listed; `dead` is what unlock would take out of the way, and nothing alive with it. */
+  const look = async (): Promise<{ blocking: RepositoryLock[]; dead: RepositoryLock[] } | null> => {
     const locks = await session.locks(MAX_LOOKED_AT);
-    return locks?.filter((lock) => need.exclusive || lock.exclusive) ?? null;
+    if (!locks) return null;
+    for (const { id } of locks) if (!seen.has(id)) seen.set(id, AbortSignal.timeout(refreshMs));
+    const stale = locks.filter((lock) => isStale(lock, session.nowMs()));
+    const isSure = stale.every((lock) => lock.hostname === hostname() || seen.get(lock.id)?.aborted);
+    const dead = isSure ? stale.filter((lock) => blocks(lock) && !healed.has(lock.id)) : [];
+    return { blocking: locks.filter(blocks), dead };
   };
-  const leftBehind = (locks: readonly RepositoryLock[]) =>
-    locks.filter((lock) => !healed.has(lock.id) && isLeftBehind(lock, session.nowMs()));
 
   for (;;) {
     const run = await attempt();
     if (run.failure?.code !== "repository.locked" || session.stopped) return run;
-    let locks = await blocking();
-    const dead = leftBehind(locks ?? []);
-    if (dead.length > 0) {
-      for (const lock of dead) {
-        healed.add(lock.id);
-        session.say("agent", `A lock was left behind by ${describeHolder(lock)}: removing it`);
-      }
-      await session.unlock();
-      continue;
+    let sight = await look();
+    if (!sight?.dead.length) {
+      patience ??= AbortSignal.timeout(waitMs);
+      session.phase("lock");
+      // Until the way looks free; what cannot be listed is found out by the next attempt.
+      do {
+        const holder = sight?.blocking[0] ? describeHolder(sight.blocking[0]) : "";
+        if (holder !== told && holder !== "") session.say("agent", `Waiting for the lock of ${holder}`);
+        if (holder !== "") told = holder;
+        await sleep(everyMs, null, { signal: AbortSignal.any([session.stop, patience]) }).catch(() => {});
+        if (session.stopped) return { ...run, exit: { ...run.exit, stopped: true } };
+        if (patience.aborted) return { ...run, failure: stillLocked(told, waitMs) };
+        sight = await look();
+      } while (sight && sight.blocking.length > 0 && sight.dead.length === 0);
+      if (need.phase !== null) session.phase(need.phase);
     }
-    patience ??= AbortSignal.timeout(waitMs);
-    session.phase("lock");
-    // Until the way looks free; what cannot be listed is found out by the next attempt.
-    do {
-      const holder = locks?.[0] ? describeHolder(locks[0]) : "";
-      if (holder !== told && holder !== "") session.say("agent", `Waiting for the lock of ${holder}`);
-      if (holder !== "") told = holder;
-      await sleep(everyMs, null, { signal: AbortSignal.any([session.stop, patience]) }).catch(() => {});
-      if (session.stopped) return { ...run, exit: { ...run.exit, stopped: true } };
-      if (patience.aborted) return { ...run, failure: stillLocked(told, waitMs) };
-      locks = await blocking();
-    } while (locks && locks.length > 0 && leftBehind(locks).length === 0);
-    if (need.phase !== null) session.phase(need.phase);
+    if (!sight?.dead.length) continue;
+    for (const lock of sight.dead) {
+      healed.add(lock.id);
+      session.say("agent", `A lock was left behind by ${describeHolder(lock)}: removing it`);
+    }
+    await session.unlock();
   }
 }
 
@@ -83,8 +94,8 @@ function stillLocked(holder: string, waitMs: number): NonNullable<ResticRun["fai
   return fail("repository.locked", message, { retry: true }).failure;
 }
 
-/** Whether plain unlock removes this lock: only then is nobody's work in danger. */
-function isLeftBehind(lock: RepositoryLock, nowMs: number): boolean {
+/** Whether plain unlock removes this lock. */
+function isStale(lock: RepositoryLock, nowMs: number): boolean {
   if (nowMs - lock.timeMs > STALE_AFTER_MS) return true;
   // The machine's own name, not the one fixed at enrolment: it is what restic writes into its locks.
   return lock.hostname === hostname() && lock.pid > 0 && !isRunning(lock.pid);

@@ -38,9 +38,10 @@ export interface JobHost {
   policy(): Result<HostPolicy>;
   /** Keeps which part of each repository's data the last check read. */
   rotationFile: string;
-  /** How long a job waits for a lock that another live restic holds, and how often it looks. */
+  /** How long a job waits for a lock that another live restic holds, how often it looks, and when one is not refreshed. */
   lockWaitMs?: number;
   lockPollMs?: number;
+  lockRefreshMs?: number;
   nowMs(): number;
 }
 

@@ -4,7 +4,7 @@ import type { HostResource, JobResource } from "../../protocol/api.ts";
 import { api } from "../net/endpoints.ts";
 import { concerns, type Concern } from "../state/attention.ts";
 import { now } from "../state/clock.ts";
-import { heldJobs, hosts } from "../state/fleet.ts";
+import { heldJobs, settledHosts } from "../state/fleet.ts";
 import { may } from "../state/session.ts";
 import { failureWords } from "../words/failure.ts";
 import { HOLD_WORDS } from "../words/hold.ts";
@@ -23,12 +23,7 @@ const ReleaseDialog = lazyPart(async () => (await import("./release-dialog.ts"))
 
 /** What a person should look at, each with its cause and its cure; nothing when all is well. */
 export function Attention() {
-  const all = useComputed(() =>
-    concerns(
-      [...hosts.value.values()].map((host) => host.value),
-      heldJobs.value,
-    ),
-  ).value;
+  const all = useComputed(() => concerns(settledHosts.value, heldJobs.value)).value;
   if (all.length === 0) return null;
   const more = all.length - SHOWN;
   return html`<section class="card" aria-labelledby="attention">

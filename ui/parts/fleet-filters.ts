@@ -1,5 +1,5 @@
-import { useComputed, type ReadonlySignal } from "@preact/signals";
-import type { HostResource } from "../../protocol/api.ts";
+import { useComputed } from "@preact/signals";
+import { settledHosts } from "../state/fleet.ts";
 import { FILTERS, filterOf, fleetTags, type Filter, type FleetView } from "../state/fleet-order.ts";
 import { literal } from "../words/literal.ts";
 import { countText } from "../words/size.ts";
@@ -16,16 +16,12 @@ const CHIP: Record<Filter, { word: string; icon: string; tone: string }> = {
 const TAGS_SHOWN = 6;
 
 /** Search, counts and tags above the fleet table. `go` changes the view; typing replaces the address. */
-export function FleetFilters(props: {
-  all: ReadonlySignal<HostResource[]>;
-  view: FleetView;
-  go: (change: Partial<FleetView>, replace?: boolean) => void;
-}) {
-  const { all, view, go } = props;
-  const tags = useComputed(() => fleetTags(all.value).slice(0, TAGS_SHOWN));
+export function FleetFilters(props: { view: FleetView; go: (change: Partial<FleetView>, replace?: boolean) => void }) {
+  const { view, go } = props;
+  const tags = useComputed(() => fleetTags(settledHosts.value).slice(0, TAGS_SHOWN));
   const counts = useComputed(() => {
     const of: Record<Filter, number> = { "at-risk": 0, offline: 0, new: 0, protected: 0 };
-    for (const host of all.value) of[filterOf(host.status)] += 1;
+    for (const host of settledHosts.value) of[filterOf(host.status)] += 1;
     return of;
   });
   const chip = (pressed: boolean, press: () => void, body: Children) =>
@@ -43,7 +39,7 @@ export function FleetFilters(props: {
       />
     </span>
     <span class="row" role="group" aria-label="Status">
-      ${chip(view.filter === null, () => go({ filter: null }), html`All <b>${countText(all.value.length)}</b>`)}
+      ${chip(view.filter === null, () => go({ filter: null }), html`All <b>${countText(settledHosts.value.length)}</b>`)}
       ${FILTERS.filter((f) => f !== "new" || counts.value.new > 0).map((f) =>
         chip(
           view.filter === f,

@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { useLocation } from "preact-iso";
-import { hosts, hostsLoaded } from "../state/fleet.ts";
+import { hosts, hostsLoaded, settledHosts } from "../state/fleet.ts";
 import { addressOf, orderHosts, type FleetView, type Sort } from "../state/fleet-order.ts";
 import { countOf } from "../words/size.ts";
 import { stripLegend } from "./day-strip.ts";
@@ -18,10 +18,9 @@ export function FleetTable({ view }: { view: FleetView }) {
   useEffect(() => {
     shown.value = view;
   }, [addressOf(view)]);
-  const all = useComputed(() => [...hosts.value.values()].map((host) => host.value));
   // As one text, so that a change which moves no row draws no table.
   const order = useComputed(() =>
-    orderHosts(all.value, shown.value)
+    orderHosts(settledHosts.value, shown.value)
       .map((host) => host.id)
       .join(),
   );
@@ -44,7 +43,7 @@ export function FleetTable({ view }: { view: FleetView }) {
 
   return html`<section class="card" aria-labelledby="all-hosts">
     <h2 class="sr" id="all-hosts">All hosts</h2>
-    <${FleetFilters} all=${all} view=${view} go=${go} />
+    <${FleetFilters} view=${view} go=${go} />
     ${
       ids.length === 0
         ? hostsLoaded.value

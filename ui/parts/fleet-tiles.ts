@@ -1,7 +1,7 @@
 import { useComputed } from "@preact/signals";
 import type { FleetSummary } from "../../protocol/api.ts";
 import { now } from "../state/clock.ts";
-import { hosts } from "../state/fleet.ts";
+import { settledHosts } from "../state/fleet.ts";
 import { nextRuns } from "../state/next-runs.ts";
 import { literal } from "../words/literal.ts";
 import { shareText } from "../words/percent.ts";
@@ -66,13 +66,7 @@ function Stored({ fleet }: { fleet: FleetSummary }) {
 }
 
 function NextRuns() {
-  const runs = useComputed(() =>
-    nextRuns(
-      [...hosts.value.values()].map((host) => host.value),
-      now.value,
-      RUNS_SHOWN,
-    ),
-  ).value;
+  const runs = useComputed(() => nextRuns(settledHosts.value, now.value, RUNS_SHOWN)).value;
   return html`<div class="card tile wide">
     <h2>Next runs</h2>
     ${

@@ -96,7 +96,7 @@ export function NextRun({ host }: { host: HostResource }) {
   }).value;
   const due = host.nextDueAtMs;
   const text = useComputed(() => {
-    if (due === undefined) return { first: "by hand", second: "no schedule", tone: "dim" };
+    if (due === undefined) return { first: "by hand", second: "nothing planned", tone: "dim" };
     const second = whenText(due, now.value);
     if (running) return { first: "running", second, tone: "" };
     if (due > now.value) return { first: "", second, tone: "" };

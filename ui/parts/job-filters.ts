@@ -4,7 +4,7 @@ import { useLocation } from "preact-iso";
 import { JOB_STATES, type JobState } from "../../protocol/stream.ts";
 import { JOB_KINDS, type JobKind } from "../../protocol/wire.ts";
 import { withQuery } from "../net/api.ts";
-import { hosts } from "../state/fleet.ts";
+import { settledHosts } from "../state/fleet.ts";
 import { literal } from "../words/literal.ts";
 import { JOB_KIND, JOB_STATE } from "../words/status.ts";
 import { html, type Children } from "./html.ts";
@@ -81,9 +81,7 @@ export function JobFilters(props: { path: string; view: JobView; withHost: boole
 function HostChoice(props: { hostId: string | undefined; onChange: (hostId: string | undefined) => void }) {
   const id = useId();
   const names = useComputed(() =>
-    [...hosts.value.values()]
-      .map((host) => ({ id: host.value.id, name: host.value.name }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    settledHosts.value.map(({ id, name }) => ({ id, name })).sort((a, b) => (a.name < b.name ? -1 : 1)),
   ).value;
   const chosen = names.find((host) => host.id === props.hostId);
   function typed(event: Event): void {

@@ -17,7 +17,7 @@ test("every visible row is drawn, and never more than the window with its margin
           const row = Math.floor(y / at.rowPx);
           expect(row >= from && row < to).toBe(true);
         }
-        expect(to - from).toBeLessThanOrEqual(Math.ceil(at.windowPx / at.rowPx) + 62);
+        expect(to - from).toBeLessThanOrEqual(Math.ceil(at.windowPx / at.rowPx) + 32);
         expect(from >= 0 && to <= at.rows).toBe(true);
       },
     ),

@@ -1,9 +1,9 @@
-const OVERSCAN = 20;
-const STEP = 10;
+const OVERSCAN = 10;
+const STEP = 5;
 
 /**
- * Rows [from, to) to draw when the table's top is `topPx` above the window's: what is visible and 20 more on each
- * side, in steps of 10, so that a small scroll draws nothing.
+ * Rows [from, to) to draw when the table's top is `topPx` above the window's: what is visible and 10 more on each
+ * side, in steps of 5, so that a small scroll draws nothing.
  */
 export function visibleRange(at: { rows: number; rowPx: number; topPx: number; windowPx: number }): {
   from: number;

@@ -6,7 +6,7 @@ import type { JobKind, Progress } from "../../protocol/wire.ts";
 import type { ApiFailure } from "../net/api.ts";
 import { api } from "../net/endpoints.ts";
 import { openStream, type Link, type Stream } from "../net/stream.ts";
-import { learnServerTime } from "./clock.ts";
+import { learnServerTime, now } from "./clock.ts";
 import { createFrameQueue } from "./frame-queue.ts";
 import { session } from "./session.ts";
 
@@ -30,6 +30,11 @@ export const lostSinceMs = signal<number | null>(null);
 export const summary = signal<FleetSummary | null>(null);
 /** Hosts by id. The map is replaced when one comes or goes, a host's signal when it changes. */
 export const hosts = signal<ReadonlyMap<string, Signal<HostResource>>>(new Map());
+/**
+ * All hosts as of the last second. What counts, sorts or filters them all follows this, so that a burst of changes moves
+ * rows once a second and not once a frame; each row follows its own host at once.
+ */
+export const settledHosts = signal<readonly HostResource[]>([]);
 /** Why the list of hosts could not be loaded; null while it can. */
 export const hostsFailure = signal<ApiFailure | null>(null);
 export const hostsLoaded = signal(false);
@@ -46,6 +51,13 @@ export const activeByHost = computed(() => {
 
 /** Forgets that the guard holds, newest first. */
 export const heldJobs = signal<readonly JobResource[]>([]);
+
+const everyHost = computed(() => [...hosts.value.values()].map((host) => host.value));
+effect(() => {
+  void now.value;
+  void hosts.value;
+  settledHosts.value = everyHost.peek();
+});
 
 const listeners = new Set<(message: FleetMessage) => void>();
 /** Hears every fleet message, once a frame at most; answers how to stop. */

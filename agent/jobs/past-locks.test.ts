@@ -98,6 +98,13 @@ test("the lock of a live process, here or elsewhere, is never removed; each hold
   ]);
 });
 
+test("a holder that refreshes its lock is named once, with the time it was first seen to hold it", async () => {
+  const refreshed = lock("b", { timeMs: NOW_MS + 300_000 });
+  const { sight, heard } = makeSight([[lock("a")], [refreshed], [refreshed], []]);
+  expect(await pastLocks(sight, patient, { exclusive: true, phase: null }, meets(1))).toBe(done);
+  expect(heard).toEqual(["[lock]", "Waiting for the lock of other-host, process 4711, since 2026-11-23 11:59:59 UTC"]);
+});
+
 test("a backup waits for exclusive locks alone, a prune for every one", async () => {
   const shared = lock("a", { exclusive: false });
   const backup = makeSight([[shared]]);

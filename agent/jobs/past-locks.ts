@@ -43,6 +43,8 @@ export async function pastLocks(
   /** By lock: over when it has not been refreshed for too long. */
   const seen = new Map<string, AbortSignal>();
   const healed = new Set<string>();
+  /** By process: a refreshed lock tells a later time than the one it was first seen with. */
+  const sinceMs = new Map<string, number>();
   let patience: AbortSignal | null = null;
   let told = "";
 
@@ -51,7 +53,10 @@ export async function pastLocks(
   const look = async (): Promise<{ blocking: RepositoryLock[]; dead: RepositoryLock[] } | null> => {
     const locks = await session.locks(MAX_LOOKED_AT);
     if (!locks) return null;
-    for (const { id } of locks) if (!seen.has(id)) seen.set(id, AbortSignal.timeout(refreshMs));
+    for (const lock of locks) {
+      if (!seen.has(lock.id)) seen.set(lock.id, AbortSignal.timeout(refreshMs));
+      sinceMs.set(processOf(lock), Math.min(lock.timeMs, sinceMs.get(processOf(lock)) ?? lock.timeMs));
+    }
     const stale = locks.filter((lock) => isStale(lock, session.nowMs()));
     const isSure = stale.every((lock) => lock.hostname === hostname() || seen.get(lock.id)?.aborted);
     const dead = isSure ? stale.filter((lock) => blocks(lock) && !healed.has(lock.id)) : [];
@@ -67,9 +72,10 @@ export async function pastLocks(
       session.phase("lock");
       // Until the way looks free; what cannot be listed is found out by the next attempt.
       do {
-        const holder = sight?.blocking[0] ? describeHolder(sight.blocking[0]) : "";
-        if (holder !== told && holder !== "") session.say("agent", `Waiting for the lock of ${holder}`);
-        if (holder !== "") told = holder;
+        const [first] = sight?.blocking ?? [];
+        const holder = first ? describeHolder({ ...first, timeMs: sinceMs.get(processOf(first))! }) : told;
+        if (holder !== told) session.say("agent", `Waiting for the lock of ${holder}`);
+        told = holder;
         await sleep(everyMs, null, { signal: AbortSignal.any([session.stop, patience]) }).catch(() => {});
         if (session.stopped) return { ...run, exit: { ...run.exit, stopped: true } };
         if (patience.aborted) return { ...run, failure: stillLocked(told, waitMs) };
@@ -92,6 +98,10 @@ function stillLocked(holder: string, waitMs: number): NonNullable<ResticRun["fai
     `The repository is locked: held by ${who}. It was still held after ${formatDuration(waitMs)} of waiting. ` +
     "Wait until that restic has finished and run the job again; if it is gone for good, unlock the repository.";
   return fail("repository.locked", message, { retry: true }).failure;
+}
+
+function processOf(lock: RepositoryLock): string {
+  return `${lock.pid} ${lock.hostname}`;
 }
 
 /** Whether plain unlock removes this lock. */

@@ -77,6 +77,8 @@ export interface ResticRun {
 export interface RunListener extends Pick<ResticListener, "onStdout" | "document"> {
   /** Each plain complaint of restic, as it will be logged. */
   onComplaint?(text: string): void;
+  /** Where restic keeps its cache, when not with that of the other jobs. */
+  cacheDirectory?: string;
   /** Ends restic early; the job itself goes on. */
   until?: AbortSignal;
   /** Keeps complaints back until it answers false. */
@@ -206,7 +208,9 @@ export class ResticSession implements StoryTeller {
       if (!listener.hold?.()) release();
     };
     const ends = [this.#job.stop, refused.signal, ...(listener.until ? [listener.until] : [])];
-    const exit = await this.#spawn(argv, { ...listener, onStderr }, AbortSignal.any(ends));
+    const { cacheDirectory } = listener;
+    const env = cacheDirectory === undefined ? {} : { RESTIC_CACHE_DIR: cacheDirectory };
+    const exit = await this.#spawn(argv, { ...listener, onStderr }, AbortSignal.any(ends), env);
     if (!listener.hold?.()) release();
     // restic removes its own lock on SIGINT, but not when it had to be killed; a stopped job is unlocked at its end.
     if (exit.stopped && exit.signal === "SIGKILL" && !this.stopped) await this.unlock();
@@ -260,9 +264,14 @@ export class ResticSession implements StoryTeller {
     return exit.code === 0 ? exit.document : null;
   }
 
-  async #spawn(argv: readonly string[], listener: ResticListener, stop: AbortSignal): Promise<ResticExit> {
+  async #spawn(
+    argv: readonly string[],
+    listener: ResticListener,
+    stop: AbortSignal,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ResticExit> {
     const { platform } = this.#host;
-    const command = { file: this.#restic.file, argv, env: this.#env };
+    const command = { file: this.#restic.file, argv, env: { ...this.#env, ...env } };
     const onSpawned = (pid: number) => this.#job.keepChild(platform.markProcess(pid));
     return runRestic(command, { ...listener, onSpawned }, platform, stop);
   }

@@ -16,6 +16,7 @@ const NO_SNAPSHOT = "0".repeat(64);
 export async function probeAppendOnly(
   access: RepositoryAccess,
   env: Readonly<Record<string, string | undefined>>,
+  stop: AbortSignal,
 ): Promise<boolean | null> {
   const parsed = parseAddress(access.address);
   if (!parsed.ok || parsed.value.backend !== "rest") return null;
@@ -40,6 +41,7 @@ export async function probeAppendOnly(
       method: "DELETE",
       headers: authorization(access.env),
       dispatcher,
+      signal: stop,
     });
     await response.body.dump();
     if (response.statusCode === 403) return true;

@@ -1,4 +1,5 @@
 import type { CheckSpec } from "../../../protocol/wire.ts";
+import { makePrivateDirectory } from "../../disk/atomic-file.ts";
 import { formatCount } from "../../restic/amounts.ts";
 import { checkArgv, describeRead, parseCheckSummary, type CheckSummary, type ReadPart } from "../../restic/check.ts";
 import { Damage } from "../../restic/damage.ts";
@@ -16,6 +17,7 @@ export async function check(spec: CheckSpec, session: ResticSession, host: JobHo
     readData.mode === "rotate"
       ? { mode: "part", of: readData.of, part: nextPart(host.rotationFile, repositoryId, readData.of) }
       : readData;
+  makePrivateDirectory(host.runDirectory);
   let damage = new Damage();
   let summary: CheckSummary | null = null;
   const run = await pastLocks(session, host, { exclusive: true, phase: "check" }, async () => {
@@ -24,6 +26,8 @@ export async function check(spec: CheckSpec, session: ResticSession, host: JobHo
     summary = null;
     const showText = tellText(session, "check");
     return session.run(checkArgv(read, spec.limits), {
+      // Its cache is made for this check alone, and stays behind where the check is killed: there, until the agent starts.
+      cacheDirectory: host.runDirectory,
       onStdout(line) {
         const parsed = parseCheckSummary(line.toString("utf8"));
         if (parsed) summary = parsed;

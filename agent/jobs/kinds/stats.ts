@@ -17,7 +17,7 @@ export async function measure(spec: StatsSpec, session: ResticSession, host: Job
   const found: Omit<Measurement, "repositoryId"> = {};
   const locks = await session.locks(MAX_LOCKS);
   if (locks) found.locks = locks;
-  const appendOnly = session.stopped ? null : await probeAppendOnly(session.access, host.ownEnv);
+  const appendOnly = await probeAppendOnly(session.access, host.ownEnv, session.stop);
   if (appendOnly !== null) found.appendOnly = appendOnly;
 
   const raw = session.stopped ? null : await ask(session, "raw-data", until);

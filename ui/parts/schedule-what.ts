@@ -1,13 +1,11 @@
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { ScheduleForm } from "../state/schedule-form.ts";
 import { linesOf } from "../words/lists.ts";
-import { literal } from "../words/literal.ts";
-import { pathRefusal } from "../words/policy.ts";
+import { pathRefusals } from "../words/policy.ts";
+import { commandText } from "./command-text.ts";
 import { Field } from "./field.ts";
 import { html } from "./html.ts";
 import { notice } from "./notice.ts";
-
-const REFUSALS_SHOWN = 3;
 
 /** What a backup saves and leaves out. */
 export function WhatCard({ form, policy }: { form: ScheduleForm; policy: HostPolicy | undefined }) {
@@ -18,7 +16,7 @@ export function WhatCard({ form, policy }: { form: ScheduleForm; policy: HostPol
     onBlur: form.left(name),
     onInput: (value: string) => set({ [name]: value }),
   });
-  const refusals = linesOf(draft.paths).flatMap((path) => pathRefusal(policy, path) ?? []);
+  const refusals = pathRefusals(policy, linesOf(draft.paths));
   return html`<section class="card" aria-labelledby="what">
     <div class="chead"><h2 id="what">What</h2></div>
     <div class="pad stack">
@@ -36,13 +34,7 @@ export function WhatCard({ form, policy }: { form: ScheduleForm; policy: HostPol
       ${
         refusals.length === 0
           ? null
-          : notice(
-              "warn",
-              html`<b>The host will refuse this.</b>
-                ${refusals.slice(0, REFUSALS_SHOWN).map((text) => html`<span class="text-literal">${literal(text)}</span>`)}
-                ${refusals.length > REFUSALS_SHOWN ? html`<span>And ${refusals.length - REFUSALS_SHOWN} more.</span>` : null}
-                <span>Its root changes that file, not this console.</span>`,
-            )
+          : notice("warn", html`<b>The host will refuse this.</b> ${refusals.map(commandText)}`)
       }
       <${Field} label="Tags" optional ...${field("tags")} hint="For its snapshots. Separate with commas." />
     </div>

@@ -1,22 +1,41 @@
 import type { HostPolicy } from "../../protocol/schedule.ts";
+import { listText } from "./lists.ts";
 
-/** Where a host's own policy is kept, which only its root can change. */
-export const POLICY_FILE = "/etc/restic-manager/policy.yaml";
+/** A word as a shell reads it back unchanged. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
 
-/** The line that changes a host's policy, for its root to run. */
-export function policyCommand(key: string, value: string): string {
-  return `sudo restic-manager-agent policy set ${key} ${value}`;
+/** The line that changes a host's own policy, for its root to run. A list takes a word an entry, or none. */
+export function policyCommand(key: string, ...values: readonly string[]): string {
+  const given = values.length === 0 ? ["none"] : values;
+  return `sudo restic-manager-agent policy set ${[key, ...given].map(shellWord).join(" ")}`;
 }
 
 /**
- * What the host's policy says of a path, as a sentence, or null where it allows it. The agent resolves links before it
- * judges, so it may refuse what this allows, never the other way round.
+ * Which of these paths the host's policy keeps it from backing up: sentences that end with the local command that would
+ * allow it. The agent resolves links before it judges, so it may see it otherwise.
  */
-export function pathRefusal(policy: HostPolicy | undefined, path: string): string | null {
-  if (!policy) return null;
-  const covers = (root: string) => path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);
-  if (policy.denyPaths.some(covers)) return `The host does not allow ${path}: deny_paths in ${POLICY_FILE} names it.`;
-  if (policy.allowPaths !== null && !policy.allowPaths.some(covers))
-    return `The host does not allow ${path}: allow_paths in ${POLICY_FILE} does not name it.`;
-  return null;
+export function pathRefusals(policy: HostPolicy | undefined, paths: readonly string[]): string[] {
+  if (!policy) return [];
+  const within = (path: string, folder: string) =>
+    path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+  const refusals: string[] = [];
+  const add = (says: string, command: string) => refusals.push(`${says} To allow it, run on the host: ${command}`);
+
+  const allowed = policy.allowPaths;
+  const outside = allowed === null ? [] : paths.filter((path) => !allowed.some((folder) => within(path, folder)));
+  if (outside.length > 0)
+    add(
+      `The policy of this host does not allow ${listText(outside)} to be backed up.`,
+      policyCommand("allow_paths", ...allowed!, ...outside),
+    );
+  const denying = policy.denyPaths.filter((folder) => paths.some((path) => within(path, folder)));
+  const denied = paths.filter((path) => denying.some((folder) => within(path, folder)));
+  if (denied.length > 0)
+    add(
+      `The policy of this host denies ${listText(denying)}, so ${listText(denied)} is not backed up.`,
+      policyCommand("deny_paths", ...policy.denyPaths.filter((folder) => !denying.includes(folder))),
+    );
+  return refusals;
 }

@@ -320,3 +320,19 @@ test("one try is under way when the browser says that the network is back", asyn
   await page.getByText("Live", { exact: true }).waitFor();
   expect(dials() - before).toBe(1);
 });
+
+test("what is shown is dimmed once nobody has heard for 30 s, and is clear again when it is new", async () => {
+  await open("/");
+  await page.clock.install();
+  await page.reload();
+  await page.getByText("12 hosts shown").waitFor();
+  fake.cut(true);
+  await page.getByText(/^Reconnecting, showing/).waitFor();
+  expect(await page.locator("main.old").count()).toBe(0);
+  await page.clock.fastForward(31_000);
+  await page.locator("main.old").waitFor();
+  fake.cut(false);
+  await page.clock.fastForward(16_000);
+  await page.locator("main:not(.old)").waitFor();
+  await page.getByText("12 hosts shown").waitFor();
+});

@@ -152,6 +152,31 @@ describe.each(runtimes)("the console on %s", (runtime) => {
     await picture("host-snapshots");
   });
 
+  test("a check and a measuring started from the host's page show on its repository tab", async () => {
+    await page.getByRole("link", { name: "Overview" }).click();
+    await button("Check: Run…");
+    await page.getByLabel("How much to read").selectOption("all");
+    await page.getByRole("dialog").getByRole("button", { name: "Run check" }).click();
+    await page.waitForURL(/\/jobs\//);
+    await page.getByText("the repository is sound").waitFor({ timeout: 60_000 });
+    await picture("job-check");
+
+    await page.getByRole("link", { name: "web-eu-3" }).first().click();
+    await button("Measure: Run");
+    await page.waitForURL(/\/jobs\//);
+    await page.getByText("Succeeded").first().waitFor({ timeout: 60_000 });
+    await page.getByRole("link", { name: "web-eu-3" }).first().click();
+    await page.getByRole("link", { name: "Repository", exact: true }).click();
+    await page.getByRole("region", { name: "Health" }).getByText("Passed").waitFor();
+    await page.getByText("all data read.").waitFor();
+    await page
+      .getByRole("region", { name: "Storage" })
+      .getByText(/^Measured /)
+      .waitFor();
+    expect(await page.getByRole("region", { name: "Storage" }).getByText("unknown").count()).toBe(0);
+    await picture("host-repository");
+  });
+
   test("every other page shows what happened", async () => {
     await page.getByRole("link", { name: "Jobs" }).first().click();
     await page.getByRole("link", { name: "web-eu-3" }).first().waitFor();

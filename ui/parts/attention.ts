@@ -100,7 +100,7 @@ const hostOf = ({ id, name, online, locked }: HostResource) => ({ id, name, onli
 
 function Failing({ host }: { host: HostResource }) {
   const latest = host.latestJob;
-  const failed = latest?.state === "failed" ? latest.id : null;
+  const failed = latest?.kind === "backup" && latest.state === "failed" ? latest.id : null;
   const job = useLoad<JobResource | null>(failed ?? "", async () =>
     failed === null ? { ok: true, value: null } : api.job(failed),
   );

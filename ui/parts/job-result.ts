@@ -18,6 +18,8 @@ function number(name: string, value: Children, line?: Children) {
   return html`<div><span>${name}</span><b>${value}</b>${line === undefined ? null : line}</div>`;
 }
 
+/** What a check without errors proves, by what it read. */
+const SOUND: Readonly<Record<string, string>> = { none: "the structure is sound", all: "the repository is sound" };
 const good = (text: string) => html`<span class="t-ok">${icon("ok", "i-sm")} ${text}</span>`;
 const bad = (text: string) => html`<span class="t-bad">${icon("bad", "i-sm")} ${text}</span>`;
 
@@ -27,7 +29,7 @@ function numbers(job: JobResource, result: JobResult) {
       return html`${number(
         "Errors",
         result.errors === 0 ? "none" : countText(result.errors),
-        result.errors === 0 ? good("the repository is sound") : bad("do not prune it"),
+        result.errors === 0 ? good(SOUND[result.read] ?? "what was read is sound") : bad("do not prune it"),
       )}
       ${number("Data read", readShare(result.read), html`<span>beside the structure</span>`)}`;
     case "forget":

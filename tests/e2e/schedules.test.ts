@@ -197,7 +197,8 @@ describe.each(runtimes)("schedules on %s", (runtime) => {
     });
 
     test("what the console previews is held, released, told to the agent and gone, and nothing else", async () => {
-      const keep = { daily: 7 };
+      // However many clicks above made snapshots: more than 20 % go, and no more than half, which the host would refuse.
+      const keep = { daily: 9 };
       const before = await left();
       const plan = await preview(keep);
       expect(plan.removed.length + plan.kept.length).toBe(before.length);

@@ -219,6 +219,22 @@ test("a plan that the guard holds is let through by an admin who saw it, and onl
   expect(edits()).toMatchObject([{ body: { version: 3, confirmPlan: plan.fingerprint } }]);
 });
 
+test("a plan that changed since it was confirmed is shown anew and asks again", async () => {
+  await open("schedules/new", (_, detail) => {
+    detail.policy = { ...detail.policy!, maxShare: 1 };
+  });
+  await page.goto(`${fake.origin}/hosts/${host.id}/schedules/${nightly().id}`);
+  const confirm = field(/^Carry out exactly this plan once/);
+  await confirm.check();
+  const changed = problem(409, { code: "forget.plan_changed", message: "There is a new snapshot." });
+  fake.world.answers.set(`PUT /api/hosts/${host.id}/schedules/${nightly().id}`, changed);
+  const shown = toServer("POST").length;
+  await button("Save schedule").click();
+  await page.getByRole("alert").getByText("There is a new snapshot.").waitFor();
+  await expect.poll(() => toServer("POST").length).toBe(shown + 1);
+  expect(await confirm.isChecked()).toBe(false);
+});
+
 test("a plan that the host itself would refuse says the local command, and offers no release", async () => {
   await open(`schedules/new`);
   await page.goto(`${fake.origin}/hosts/${host.id}/schedules/${nightly().id}`);

@@ -14,13 +14,17 @@ export interface RetentionPreview {
   failure: ApiFailure | null;
 }
 
-/** What `keep` would do to the schedule's snapshots, asked once typing settles; `keep` null while it is not worth it. */
+/**
+ * What `keep` would do to the schedule's snapshots, asked once typing settles; `keep` null while it is not worth it.
+ * Another `asOf` says that the snapshots may have changed, so it is asked again.
+ */
 export function useRetentionPreview(
   hostId: string,
   scheduleId: string | null,
   keep: KeepPolicy | null,
+  asOf: string,
 ): RetentionPreview {
-  const key = keep === null || scheduleId === null ? null : JSON.stringify(keep);
+  const key = keep === null || scheduleId === null ? null : JSON.stringify({ keep, asOf });
   const [held, setHeld] = useState<{ key: string; plan: RetentionPlan | null; failure: ApiFailure | null } | null>(
     null,
   );
@@ -28,7 +32,9 @@ export function useRetentionPreview(
     if (key === null) return;
     let gone = false;
     async function ask(): Promise<void> {
-      const answer = await api.previewRetention(hostId, scheduleId!, { keep: JSON.parse(key!) as KeepPolicy });
+      const answer = await api.previewRetention(hostId, scheduleId!, {
+        keep: (JSON.parse(key!) as { keep: KeepPolicy }).keep,
+      });
       if (gone) return;
       setHeld((old) =>
         answer.ok

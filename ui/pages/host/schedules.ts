@@ -176,7 +176,8 @@ function Marks({ schedule }: { schedule: ScheduleResource }) {
 function NextRun({ schedule }: { schedule: ScheduleResource }) {
   if (!schedule.enabled) return html`<span class="faint">none while off</span>`;
   if (schedule.nextRunAtMs === undefined) return html`<span class="faint">none</span>`;
-  return html`<span class=${schedule.late ? "t-warn" : ""}><${Ago} at=${schedule.nextRunAtMs} /></span
+  return html`<span class=${schedule.late ? "t-warn" : ""}
+      >${schedule.late ? "due " : ""}<${Ago} at=${schedule.nextRunAtMs} /></span
     ><span class="sub">${absoluteText(schedule.nextRunAtMs).slice(0, 16)}</span>`;
 }
 

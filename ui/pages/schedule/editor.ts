@@ -78,11 +78,17 @@ export function ScheduleEditor(props: {
   const [failure, setFailure] = useState<ApiFailure | null>(null);
   const [busy, setBusy] = useState(false);
   const [confirmed, setConfirmed] = useState<string | null>(null);
+  const [plansRefused, setPlansRefused] = useState(0);
   const [leavingTo, setLeavingTo] = useState<string | null>(null);
   const form = useRef<HTMLFormElement>(null);
 
   const read = useMemo(() => readDraft(draft), [draft]);
-  const preview = useRetentionPreview(detail.id, schedule?.id ?? null, readKeep(draft));
+  const preview = useRetentionPreview(
+    detail.id,
+    schedule?.id ?? null,
+    readKeep(draft),
+    `${detail.snapshotCount} ${plansRefused}`,
+  );
   // A confirmation is for one plan: another plan is not confirmed.
   const plan = preview.stale ? null : preview.plan;
   const confirms = plan !== null && plan.fingerprint !== "" && plan.fingerprint === confirmed ? confirmed : null;
@@ -126,7 +132,10 @@ export function ScheduleEditor(props: {
   function refuse(answer: ApiFailure): void {
     setBusy(false);
     setFailure(answer);
-    if (answer.code === "forget.plan_changed") setConfirmed(null);
+    if (answer.code === "forget.plan_changed") {
+      setConfirmed(null);
+      setPlansRefused((old) => old + 1);
+    }
     const given = Object.entries(answer.fields);
     setRefused(Object.fromEntries(given.map(([path, message]) => [fieldOf(path), message])));
     if (given.length > 0) showFaults();
@@ -177,6 +186,8 @@ export function ScheduleEditor(props: {
     if (isNew) history.replaceState(null, "", `${back}/${saved.id}`);
   }
 
+  // How it stands moves without a new version.
+  const running = detail.schedules.find(({ id }) => id === schedule?.id);
   const name = literal(schedule?.name ?? "");
   return html`<form class="stack stack-4" ref=${form} noValidate onSubmit=${save} aria-labelledby="schedule-title">
     <header class="phead">
@@ -200,7 +211,7 @@ export function ScheduleEditor(props: {
           )
         : null
     }
-    ${schedule === null ? null : html`<${Standing} schedule=${schedule} />`}
+    ${running ? html`<${Standing} schedule=${running} />` : null}
     <div class="cols">
       <div class="stack">
         <${KindCard} form=${fields} isNew=${isNew} repositories=${detail.repositories} policy=${detail.policy} />

@@ -213,6 +213,32 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(await relay.finished(jobId)).toMatchObject({ failure: { code: "repository.credentials_missing" } });
   });
 
+  test("data goes nowhere but to the address it was given first, until root allows another", async (context) => {
+    const scene = await enrolled(context);
+    const { relay, repositoryId } = scene;
+    await scene.start();
+    await scene.giveRepository();
+    expect(await relay.finished(relay.startJob(scene.spec()))).toMatchObject({ outcome: "succeeded" });
+    const other = join(scene.folder, "elsewhere");
+    relay.setRepository(repositoryId, other, { password, env: {} });
+    const refused = await waitFor("the refusal", () =>
+      relay.messages.flatMap((message) => (message.type === "config.applied" ? message.refused : [])).at(0),
+    );
+    expect(refused).toMatchObject({ id: repositoryId, code: "policy.forbidden" });
+    expect(await relay.finished(relay.startJob(scene.spec()))).toMatchObject({ failure: { code: "policy.forbidden" } });
+    expect(existsSync(other)).toBe(false);
+    const hellos = relay.hellos.length;
+    expect(refused.message).toContain(`sudo restic-manager-agent policy allow-repository ${other}`);
+    expect(await scene.command(["policy", "allow-repository", other])).toMatchObject({ code: 0 });
+    expect(await relay.finished(relay.startJob(scene.spec()))).toMatchObject({ outcome: "succeeded" });
+    expect(existsSync(other)).toBe(true);
+    await waitFor("the set to be judged anew", () => relay.hellos.length > hellos, { timeoutMs: 60_000 });
+    await waitFor("no refusal", () => {
+      const applied = relay.messages.findLast((message) => message.type === "config.applied");
+      return applied?.type === "config.applied" && applied.refused.length === 0;
+    });
+  });
+
   test("a second agent on the same state is refused, and enrolling again keeps the identity", async (context) => {
     const scene = await enrolled(context);
     const { relay } = scene;

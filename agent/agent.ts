@@ -3,7 +3,7 @@ import { fromBase64url } from "../core/bytes.ts";
 import type { RandomBytes } from "../core/ids.ts";
 import { sign } from "../core/secrets/sign.ts";
 import { PROTOCOL_VERSION } from "../protocol/limits.ts";
-import { fail } from "../protocol/failure.ts";
+import { fail, ok } from "../protocol/failure.ts";
 import { helloProof, type Hello, type ServerMessage } from "../protocol/wire.ts";
 import type { AgentConfig } from "./config/config.ts";
 import { statePath, type Directories } from "./config/directories.ts";
@@ -73,7 +73,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       openHooks({ hostId: config.hostId, sealKey: fromBase64url(config.sealKey)! }, scheduleId, sealed),
     addressOf(repositoryId) {
       const access = vault.access(repositoryId);
-      return access.ok ? access.value.address : null;
+      return access.ok ? ok(access.value.address) : access;
     },
   });
   let resticVersion = "";

@@ -15,6 +15,7 @@ import { OutputCap } from "./output-cap.ts";
 const KILL_AFTER_MS = 10_000;
 /** How long what a hook left running may keep its output open before it is let go. */
 const OUTPUT_MS = 2_000;
+const OUTPUT_OF_ENDED_MS = 200;
 const MAX_OUTPUT_LINE_BYTES = 16 * 1024;
 /** What a hook takes over from the agent's own environment. Nothing of a repository is among it. */
 const INHERITED = ["PATH", "HOME", "LANG", "TMPDIR"] as const;
@@ -129,12 +130,11 @@ async function runCommand(
     }, plan.timeoutMinutes * 60_000),
   );
   child.once("exit", () => {
-    timers.push(
-      setTimeout(() => {
-        child.stdout.destroy();
-        child.stderr.destroy();
-      }, OUTPUT_MS),
-    );
+    const letGo = () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    timers.push(setTimeout(letGo, ending === null ? OUTPUT_MS : OUTPUT_OF_ENDED_MS));
   });
 
   let exit: { code: number | null; name: NodeJS.Signals | null };

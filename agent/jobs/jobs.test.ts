@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fail } from "../../protocol/failure.ts";
+import { fail, ok } from "../../protocol/failure.ts";
 import type { BackupSpec, JobSpec, ServerMessage, WireRepository } from "../../protocol/wire.ts";
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
 import { waitFor } from "../../tests/support/process.ts";
@@ -57,7 +57,7 @@ beforeEach(() => {
       pin: new RepositoryPin(join(folder, "repositories.json")),
       command: { configDirectory: null, stateDirectory: null },
       openHooks: () => fail("hook.failed", "none"),
-      addressOf: () => null,
+      addressOf: () => ok("/srv/restic"),
     }),
     hooksFolder: folder,
     log: { info() {}, warn() {} },

@@ -16,7 +16,7 @@ const defaults = readPolicyValues(null);
 let folder: string;
 let policy: Result<HostPolicy>;
 let hooks: Result<SealedHooks>;
-let address: string | null;
+let address: string;
 let pin: RepositoryPin;
 let rules: HostRules;
 beforeEach(() => {
@@ -32,7 +32,7 @@ beforeEach(() => {
     pin,
     command: { configDirectory: null, stateDirectory: null },
     openHooks: () => hooks,
-    addressOf: () => address,
+    addressOf: () => ok(address),
   });
 });
 afterEach(() => removeFolder(folder));

@@ -14,8 +14,8 @@ export interface HostRulesOptions {
   command: PolicyCommand;
   /** Opens hooks that were sealed to this host for a schedule. */
   openHooks(scheduleId: string, sealed: Envelope): Result<SealedHooks>;
-  /** Where a repository lies, as far as this host holds its credentials; null when it holds none. */
-  addressOf(repositoryId: string): string | null;
+  /** Where a repository lies; fails when this host holds no credentials that say so. */
+  addressOf(repositoryId: string): Result<string>;
 }
 
 /** A job as the host lets it run. */
@@ -35,7 +35,10 @@ export class HostRules {
     this.#options = options;
   }
 
-  /** Fails with policy.unreadable, policy.forbidden and the command that would allow it, or hook.failed. */
+  /**
+   * Fails with policy.unreadable, policy.forbidden and the command that would allow it, hook.failed, or with what keeps
+   * the host from knowing where the repository lies.
+   */
   judgeJob(spec: JobSpec, lent: WireRepository | null): Result<AllowedJob> {
     const policy = this.#options.policy();
     if (!policy.ok) return policy;
@@ -95,9 +98,10 @@ export class HostRules {
     policy: HostPolicy,
   ): ReturnType<typeof fail> | null {
     const { pin, command } = this.#options;
+    // What is lent receives no data: only a list binds it.
     if (lent) return policy.allowRepositories === "first" ? null : pin.refusal(lent.address, policy, command);
     const address = this.#options.addressOf(repositoryId);
-    return address === null ? null : pin.refusal(address, policy, command);
+    return address.ok ? pin.refusal(address.value, policy, command) : address;
   }
 
   #judgeBackup(

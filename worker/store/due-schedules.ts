@@ -11,10 +11,11 @@ export type DueSchedule = ScheduleRow & { firesAt: number };
 /** The order in which due schedules are worked through. */
 export type DueKey = readonly [firesAtMs: number, id: string];
 
-/** Schedules that the server fires and whose host can take a job, longest due first; the others stay due. */
+/** Forget schedules, or all others, that are due and whose host can take a job, longest due first; the rest stay due. */
 export async function listDueSchedules(
   db: Database,
   nowMs: number,
+  which: "forget" | "others",
   after: DueKey | null,
   limit: number,
 ): Promise<DueSchedule[]> {
@@ -25,6 +26,7 @@ export async function listDueSchedules(
     .where(
       and(
         sql`${schedules.firesAt} <= ${nowMs} AND ${schedules.enabled} = 1 AND ${hosts.online} = 1 AND ${hosts.locked} = 0`,
+        which === "forget" ? sql`${schedules.kind} = 'forget'` : sql`${schedules.kind} <> 'forget'`,
         after ? sql`(${schedules.firesAt}, ${schedules.id}) > (${after[0]}, ${after[1]})` : undefined,
       ),
     )

@@ -163,6 +163,20 @@ describe.concurrent("a backup with hooks", { timeout: 120_000 }, () => {
     expect(existsSync(scene.repository)).toBe(false);
   });
 
+  test("an agent that dies in its pre hook ends what the hook started, and runs the post hook, when it starts again", async (context) => {
+    const scene = await sceneWithHooks(context);
+    const post = remote('echo "$RM_JOB_STATUS"');
+    const jobId = scene.relay.startJob(hooked(scene, { pre: remote(stubborn), post }));
+    await waitFor("the hook", () => hookLines(scene, jobId).includes("up"));
+    await scene.agent?.kill();
+    expect(pidsWithEnvironment("RM_JOB_ID", jobId).length).toBeGreaterThan(1);
+    await scene.start();
+    expect(await scene.relay.finished(jobId)).toMatchObject({ failure: { code: "job.interrupted" } });
+    expect(hookLines(scene, jobId)).toEqual(["up", "failed"]);
+    expect(pidsWithEnvironment("RM_JOB_ID", jobId)).toEqual([]);
+    expect(existsSync(scene.repository)).toBe(false);
+  });
+
   test("cancelled in its post hook its verdict stands, with a warning", async (context) => {
     const scene = await sceneWithHooks(context);
     const jobId = scene.relay.startJob(hooked(scene, { post: remote(stubborn) }));

@@ -39,6 +39,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   #callOff: (() => void) | null = null;
   #stopped = false;
+  /** Schedules whose fire waits for room. */
+  readonly #waiting = new Set<string>();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -83,8 +85,8 @@ export class Scheduler {
   }
 
   #fire(schedule: WireSchedule, nominalMs: number, missed: number): "settled" | "later" {
-    const { hostId, kept, fire } = this.#options;
-    return fire({
+    const { hostId, kept, fire, log } = this.#options;
+    const outcome = fire({
       jobId: runJobId(hostId, schedule.id, nominalMs),
       spec: specOfSchedule(schedule),
       scheduleId: schedule.id,
@@ -92,6 +94,12 @@ export class Scheduler {
       scheduleVersion: kept.version,
       missed,
     });
+    if (outcome === "settled") this.#waiting.delete(schedule.id);
+    else if (!this.#waiting.has(schedule.id)) {
+      this.#waiting.add(schedule.id);
+      log.warn(`schedule ${schedule.id} waits: the server has not taken over enough of the jobs before it`);
+    }
+    return outcome;
   }
 
   #keep(): void {

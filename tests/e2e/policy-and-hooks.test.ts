@@ -56,7 +56,10 @@ describe.each(runtimes)("a host's policy and hooks on %s", (runtime) => {
       bundle,
       "policy",
       ...words,
-      ...["--config-dir", agent.configDir, "--state-dir", agent.stateDir],
+      "--config-dir",
+      agent.configDir,
+      "--state-dir",
+      agent.stateDir,
     ]);
   /** The words after `restic-manager-agent policy` of the command that a refusal names. */
   function commandIn(message: string): string[] {

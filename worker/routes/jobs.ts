@@ -133,10 +133,11 @@ export const jobRoutes = [
     response: jobSchema,
     status: 202,
     async handler({ runtime, peer, params, body }, principal) {
-      const host = await readyHost(runtime, params.id);
-      if (!host.ok) return host;
+      // A wrong address is told before a host that is away: coming back would not mend it.
       const row = await loadScheduleRow(runtime.db, params.id, params.sid);
       if (!row) return noSchedule();
+      const host = await readyHost(runtime, params.id);
+      if (!host.ok) return host;
       const chosen = chooseSchedule([choosable(row)], row.id);
       if (!chosen.ok) return chosen;
       return runSchedule({ runtime, host: host.value, principal, peer }, row, body);

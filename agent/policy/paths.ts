@@ -32,6 +32,8 @@ export function judgePaths(
   policy: Pick<HostPolicy, "allowPaths" | "denyPaths">,
   command: PolicyCommand,
 ): Result<{ excludes: string[] }> {
+  // A host without such rules is not kept waiting by a file system that does not answer.
+  if (policy.allowPaths === null && policy.denyPaths.length === 0) return ok({ excludes: [] });
   const allowed = policy.allowPaths?.map(realPath) ?? null;
   const denied = policy.denyPaths.map((path) => ({ path, real: realPath(path) }));
   const excludes: string[] = [];

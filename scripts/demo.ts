@@ -69,6 +69,7 @@ async function main(): Promise<void> {
       }),
     ]);
     await checkSnapshot(api, state, host, job);
+    await addSchedules(api, host);
     say(`\nThe console: ${api.origin}`);
     say(`Sign in as:  ${state.username}`);
     say(`Password:    ${state.password}`);
@@ -268,6 +269,32 @@ async function checkSnapshot(api: ConsoleApi, state: DemoState, host: HostDetail
   const known = JSON.parse(stdout) as { id: string }[];
   if (!known.some((snapshot) => snapshot.id === id)) throw new DemoError(`restic does not list snapshot ${id}.`);
   say(`\nSnapshot ${id.slice(0, 8)} is listed by the server and by restic itself.`);
+}
+
+/** What runs by itself from now on, as long as the demo does: the agent fires it, with the server up or down. */
+async function addSchedules(api: ConsoleApi, host: HostDetail): Promise<void> {
+  const [first] = host.schedules;
+  if (first?.kind !== "backup" || host.schedules.length > 1) return;
+  const { repositoryId, paths, excludes } = first;
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  const timed = { repositoryId, enabled: true, manual: false, timeZone };
+  await api.send("POST", `/api/hosts/${host.id}/schedules`, {
+    ...timed,
+    kind: "backup",
+    name: "hourly",
+    cron: "0 * * * *",
+    paths,
+    excludes,
+    retention: { keep: { hourly: 24, daily: 7, weekly: 5 }, when: "after_backup" },
+  });
+  await api.send("POST", `/api/hosts/${host.id}/schedules`, {
+    ...timed,
+    kind: "check",
+    name: "weekly check",
+    cron: "0 6 * * SAT",
+    readData: { mode: "rotate", days: 30 },
+  });
+  say("Added an hourly backup that keeps 24 hourly, 7 daily and 5 weekly snapshots, and a weekly check.");
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

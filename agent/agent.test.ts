@@ -15,6 +15,8 @@ import { pidsWithEnvironment, waitFor } from "../tests/support/process.ts";
 import { resticBinary } from "../tests/support/restic.ts";
 import { startAgent } from "./agent.ts";
 import { loadConfig } from "./config/config.ts";
+import { Journal } from "./jobs/journal.ts";
+import { SpoolBudget } from "./link/spool/budget.ts";
 import { linux } from "./platform/linux.ts";
 
 /** The agent as a process, against a fake server and a real restic: what no part can prove alone. */
@@ -102,6 +104,44 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(files).toHaveLength(fileCount);
     expect(relay.faults).toEqual([]);
     await waitFor("the job to leave the host", () => !existsSync(join(scene.folder, "state/jobs", jobId)));
+  });
+
+  test("what piled up while the server was gone is reported oldest first, and every hello lists what was begun", async (context) => {
+    const scene = await enrolled(context);
+    const { relay } = scene;
+    const journal = Journal.open({
+      directory: join(scene.directories.state, "jobs"),
+      budget: new SpoolBudget(),
+      nowMs: Date.now,
+      after: () => () => {},
+      onKept() {},
+      onTrouble() {},
+    });
+    const made = Array.from({ length: 430 }, (_, n) => {
+      const jobId = uuidv7(Date.now(), random);
+      const entry = { jobId, acceptedAtMs: 1000 + n, state: "queued", spec: null, child: null, lent: null } as const;
+      const job = journal.accept({ ...entry, serverMayKnow: false }, (spool) => {
+        spool.add({ type: "accepted", atMs: 1, kind: "check", source: "schedule", nominalMs: n });
+        spool.add({ type: "finished", atMs: 2, outcome: "succeeded" });
+      });
+      journal.finish(job);
+      return jobId;
+    });
+    relay.silent = true;
+    await scene.start();
+    await waitFor("as many to begin as may", () => relay.jobIds().length === 400);
+    relay.cut();
+    await waitFor("the agent to come back", () => relay.hellos.length === 2);
+    relay.silent = false;
+    relay.cut();
+    await waitFor("the journal to be empty", () =>
+      readdirSync(join(scene.directories.state, "jobs")).every((name) => name === "finished"),
+    );
+    const listed = relay.hellos.map((hello) => hello.jobs.map(({ jobId }) => jobId));
+    expect(listed.slice(0, 2)).toEqual([[], made.slice(0, 400)]);
+    expect(relay.jobIds()).toEqual(made);
+    for (const jobId of made) expect(scene.types(jobId)).toEqual(["accepted", "finished"]);
+    expect(relay.faults).toEqual([]);
   });
 
   test("a cancelled backup ends without a snapshot and without a lock", async (context) => {

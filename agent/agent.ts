@@ -109,6 +109,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
     },
     rules,
     hooksFolder: hooksFolder(directories),
+    isLinked: () => link.isLive,
     onProgress: (jobId, progress) => link.progress(jobId, progress),
   });
 

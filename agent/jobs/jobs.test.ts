@@ -15,17 +15,19 @@ import type { Vault } from "../vault/vault.ts";
 import { Jobs } from "./jobs.ts";
 import { Journal } from "./journal.ts";
 
-const id = (n: number) => `0198c2f0-79b0-7000-8000-00000000000${n}`;
+const id = (n: number) => `0198c2f0-79b0-7000-8000-${String(n).padStart(12, "0")}`;
 const ct = "c2VhbGVk";
 const sealed = { v: 1, recipient: "host", ephemeral: "A".repeat(43), nonce: "A".repeat(32), ct } as const;
 
 let folder: string;
 let journal: Journal;
 let jobs: Jobs;
+let linked: boolean;
 
 /** Jobs of a host whose policy cannot be read, so that each ends as soon as it may start. */
 beforeEach(() => {
   folder = temporaryFolder("jobs");
+  linked = false;
   journal = Journal.open({
     directory: join(folder, "jobs"),
     budget: new SpoolBudget(),
@@ -61,6 +63,7 @@ beforeEach(() => {
     }),
     hooksFolder: folder,
     log: { info() {}, warn() {} },
+    isLinked: () => linked,
     onProgress() {},
   });
 });
@@ -163,3 +166,28 @@ test("a lent credential stays sealed in the job's own file, and leaves with the 
   await waitFor("the verdict", () => journal.get(id(5))?.entry.state === "finished");
   expect(readFileSync(file, "utf8")).not.toContain(ct);
 });
+
+test(
+  "with the server gone for weeks the host goes on firing, and a hello lists only what the server may know of",
+  { timeout: 60_000 },
+  () => {
+    for (let n = 100; n < 610; n++) expect(jobs.fire(fire(n, n))).toBe("settled");
+    expect(queued()).toHaveLength(510);
+    expect(journal.hello()).toEqual([]);
+    // The link is back: what is asked for now, and what fires now, can be told at once.
+    linked = true;
+    jobs.start(start(5, backup(2)), 1000);
+    jobs.fire(fire(6, 3));
+    expect(journal.hello().map(({ jobId }) => jobId)).toEqual([id(5), id(6)]);
+    for (let listed = 2; listed < 400; listed++) expect(journal.listNext()).toBe(true);
+    expect(journal.listNext()).toBe(false);
+    jobs.fire(fire(7, 4));
+    expect(journal.hello().map(({ jobId }) => jobId)).not.toContain(id(7));
+    // What the server asks for finds room in the hello, up to its end; past it the server asks again later.
+    for (let n = 1000; n < 1060; n++) jobs.start(start(n, { kind: "stats", repositoryId: id(4) }), 1000);
+    for (let n = 2000; n < 2060; n++) jobs.cancel(id(n));
+    expect(journal.hello()).toHaveLength(500);
+    expect(journal.knows(id(1059))).toBe(true);
+    expect(journal.knows(id(2059))).toBe(false);
+  },
+);

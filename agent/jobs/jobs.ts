@@ -1,5 +1,4 @@
 import { fail } from "../../protocol/failure.ts";
-import { MAX_JOBS_IN_HELLO } from "../../protocol/limits.ts";
 import { scheduleOf, type JobRecord, type JobSpec, type Progress, type ServerMessage } from "../../protocol/wire.ts";
 import type { AgentLog } from "../log.ts";
 import type { HostRules } from "../policy/host-rules.ts";
@@ -11,6 +10,9 @@ import { runJob } from "./run.ts";
 import { failedVerdict, failedWith, ResticSession, type JobHost, type SessionJob, type Verdict } from "./session.ts";
 import { runPostHook, runWithHooks, type HookedBackup, type StopReason } from "./with-hooks.ts";
 
+/** Jobs that wait for the server to take them over; past it, fires wait too. Years of daily backups, a month of busy ones. */
+const MAX_JOBS = 20_000;
+
 type StartMessage = Extract<ServerMessage, { type: "job.start" }>;
 
 export interface JobsOptions {
@@ -20,6 +22,8 @@ export interface JobsOptions {
   rules: HostRules;
   hooksFolder: string;
   log: AgentLog;
+  /** Whether records can leave now. */
+  isLinked(): boolean;
   /** Best effort: the last value is all that counts. */
   onProgress(jobId: string, progress: Progress): void;
 }
@@ -36,6 +40,7 @@ export class Jobs {
   readonly #rules: HostRules;
   readonly #hooksFolder: string;
   readonly #log: AgentLog;
+  readonly #isLinked: JobsOptions["isLinked"];
   readonly #onProgress: JobsOptions["onProgress"];
   readonly #running = new Map<string, { stop: AbortController; reason: StopReason | null; ended: Promise<void> }>();
   /** Ends the post hooks that the recovery runs. */
@@ -50,6 +55,7 @@ export class Jobs {
     this.#rules = options.rules;
     this.#hooksFolder = options.hooksFolder;
     this.#log = options.log;
+    this.#isLinked = options.isLinked;
     this.#onProgress = options.onProgress;
   }
 
@@ -58,7 +64,7 @@ export class Jobs {
    * post hook runs, for what the pre hook stopped must start.
    */
   async recover(): Promise<void> {
-    const left = this.#journal.jobs().filter((job) => job.entry.state === "running");
+    const left = this.#journal.unfinished().filter((job) => job.entry.state === "running");
     this.#recovered = Promise.all(left.map((job) => this.#settle(job)));
     await this.#recovered;
     if (this.#recovery.signal.aborted) return;
@@ -70,17 +76,16 @@ export class Jobs {
   start(message: StartMessage, serverNowMs: number): void {
     const { jobId, spec } = message;
     if (this.#journal.knows(jobId)) return;
-    const jobs = this.#journal.jobs();
-    // Every unacknowledged job must fit into the hello; the server asks again later.
-    if (jobs.length >= MAX_JOBS_IN_HELLO) return;
-    const twin = waitingTwin(jobs.map(toWork), spec);
+    // Every job the server knows must fit into the hello; it asks again later.
+    if (!this.#journal.hasRoomForAsked) return;
+    const twin = waitingTwin(this.#work(), spec);
     if (serverNowMs > message.notAfterMs) {
       this.#refuse(jobId, spec, failedWith("job.expired", "The job reached this host too late. Run it again.", true));
     } else if (twin !== null) {
       const why = `A ${spec.kind} of the same schedule is waiting already. Wait for it, or cancel it.`;
       this.#refuse(jobId, spec, failedWith("job.conflict", why, true));
     } else {
-      const entry = { jobId, spec, state: "queued", lent: message.lent ?? null } as const;
+      const entry = { jobId, spec, state: "queued", lent: message.lent ?? null, serverMayKnow: true } as const;
       this.#accept(entry, { source: "asked" }, () => {});
       this.#log.info(`job ${jobId}: ${spec.kind} accepted`);
       this.#startNext();
@@ -93,15 +98,16 @@ export class Jobs {
    */
   fire({ jobId, spec, nominalMs, scheduleVersion, missed }: Fire): "settled" | "later" {
     if (this.#journal.knows(jobId)) return "settled";
-    const jobs = this.#journal.jobs();
-    const twin = waitingTwin(jobs.map(toWork), spec);
+    const twin = waitingTwin(this.#work(), spec);
     if (twin !== null) {
       this.#log.info(`job ${twin} waits already, and covers the fire of ${new Date(nominalMs).toISOString()}`);
       return "settled";
     }
-    if (jobs.length >= MAX_JOBS_IN_HELLO) return "later";
+    if (this.#journal.size >= MAX_JOBS) return "later";
     const origin = { source: "schedule", nominalMs, scheduleVersion, ...(missed > 0 ? { missed } : {}) } as const;
-    this.#accept({ jobId, spec, state: "queued", lent: null }, origin, () => {});
+    // Decided now, so that a live link costs no second write: see Journal.listNext for the others.
+    const serverMayKnow = this.#isLinked() && this.#journal.hasRoomForFired;
+    this.#accept({ jobId, spec, state: "queued", lent: null, serverMayKnow }, origin, () => {});
     this.#log.info(`job ${jobId}: ${spec.kind} of schedule ${scheduleOf(spec)} fired`);
     this.#startNext();
     return "settled";
@@ -112,7 +118,7 @@ export class Jobs {
     const job = this.#journal.get(jobId);
     if (!job) {
       // Cancelled before it was asked for: a late start meets this entry, later its tombstone.
-      if (!this.#journal.knows(jobId)) this.#refuse(jobId, null, cancelledVerdict());
+      if (!this.#journal.knows(jobId) && this.#journal.hasRoomForAsked) this.#refuse(jobId, null, cancelledVerdict());
     } else if (job.entry.state === "queued") {
       this.#finish(job, cancelledVerdict());
     } else {
@@ -131,6 +137,10 @@ export class Jobs {
     this.#journal.flush();
   }
 
+  #work(): QueuedWork[] {
+    return this.#journal.unfinished().map(({ entry }) => entry);
+  }
+
   #stopRunning(jobId: string, reason: StopReason): void {
     const running = this.#running.get(jobId);
     if (!running || running.reason !== null) return;
@@ -140,7 +150,7 @@ export class Jobs {
 
   #startNext(): void {
     if (this.#held) return;
-    for (const jobId of startable(this.#journal.jobs().map(toWork))) {
+    for (const jobId of startable(this.#work())) {
       const job = this.#journal.get(jobId)!;
       // Kept before it is spawned: a job is never run twice.
       job.spool.add({ type: "started", atMs: this.#host.nowMs() });
@@ -197,7 +207,7 @@ export class Jobs {
   }
 
   #accept(
-    entry: Pick<JournalEntry, "jobId" | "state" | "spec" | "lent">,
+    entry: Omit<JournalEntry, "acceptedAtMs" | "child">,
     origin: Pick<Accepted, "source" | "nominalMs" | "scheduleVersion" | "missed">,
     more: (add: (record: JobRecord) => void) => void,
   ): JournalJob {
@@ -216,7 +226,7 @@ export class Jobs {
 
   /** A job that ends before it begins. */
   #refuse(jobId: string, spec: JobSpec | null, verdict: Verdict): void {
-    this.#accept({ jobId, spec, state: "finished", lent: null }, { source: "asked" }, (add) =>
+    this.#accept({ jobId, spec, state: "finished", lent: null, serverMayKnow: true }, { source: "asked" }, (add) =>
       add({ type: "finished", atMs: this.#host.nowMs(), ...verdict }),
     );
     this.#log.info(`job ${jobId}: ${verdict.failure?.code ?? verdict.outcome} before it began`);
@@ -265,9 +275,6 @@ export class Jobs {
   }
 }
 
-function toWork(job: JournalJob): QueuedWork {
-  return job.entry;
-}
 function cancelledVerdict(): Verdict {
   return { outcome: "cancelled" };
 }

@@ -14,6 +14,7 @@ const entry: JournalEntry = {
   spec: { kind: "snapshots", repositoryId },
   child: null,
   lent: null,
+  serverMayKnow: true,
 };
 const accepted = { type: "accepted", atMs: 1, kind: "snapshots", source: "asked", repositoryId } as const;
 const started = { type: "started", atMs: 2 } as const;
@@ -85,4 +86,27 @@ test("an acknowledgement of everything but the verdict lets nothing go", () => {
   journal.acknowledge(jobId, 1);
   expect(journal.get(jobId)).toBe(job);
   expect(journal.hello()).toEqual([{ jobId, state: "running", tail: 1, floor: 2 }]);
+});
+
+test("a job the server cannot know of is listed, and known to be after a restart, before its first record may leave", () => {
+  const journal = open();
+  const other = repositoryId;
+  for (const [n, one] of [jobId, other].entries())
+    journal.accept({ ...entry, jobId: one, acceptedAtMs: n, serverMayKnow: false }, (spool) => spool.add(accepted));
+  expect(journal.hello()).toEqual([]);
+  expect(journal.isDrained).toBe(false);
+  expect(journal.listNext()).toBe(true);
+  const again = open();
+  expect(again.hello()).toEqual([{ jobId, state: "queued", tail: 1, floor: 1 }]);
+  expect(again.jobs().map((job) => job.entry.jobId)).toEqual([jobId, other]);
+  expect(again.listNext()).toBe(true);
+  expect(again.listNext()).toBe(false);
+  expect(again.hello()).toHaveLength(2);
+});
+
+test("an entry that an older agent kept may be known to the server", () => {
+  open().accept(entry, (spool) => spool.add(accepted));
+  const { serverMayKnow: _, ...older } = entry;
+  writeFileSync(join(folder, "jobs", jobId, "job.json"), JSON.stringify(older));
+  expect(open().hello()).toMatchObject([{ jobId }]);
 });

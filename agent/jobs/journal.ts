@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
-import { SUMMARY_KEEP_MS } from "../../protocol/limits.ts";
+import { MAX_JOBS_IN_HELLO, SUMMARY_KEEP_MS } from "../../protocol/limits.ts";
 import { timeMs, uuid } from "../../protocol/scalars.ts";
 import { jobSpecSchema, wireRepositorySchema, type HelloJob } from "../../protocol/wire.ts";
 import { isSystemError, makePrivateDirectory, syncDirectory, writeFileAtomically } from "../disk/atomic-file.ts";
@@ -11,7 +11,10 @@ import { JobSpool, type SpoolOptions } from "../link/spool/job-spool.ts";
 
 const processMark = v.object({ pid: v.number(), startTicks: v.string(), bootId: v.string() });
 
-/** What job.json keeps of a job. A job that was cancelled before it was asked for has no spec. */
+/** Of the jobs a hello lists, those the host fired are so many at most: the rest is room for what the server asks. */
+const FIRED_IN_HELLO = MAX_JOBS_IN_HELLO - 100;
+
+/** What job.json keeps of a job. One that was cancelled before it was asked for has no spec, nor has a finished one. */
 const entrySchema = v.object({
   jobId: uuid,
   acceptedAtMs: timeMs,
@@ -21,6 +24,8 @@ const entrySchema = v.object({
   child: v.nullable(processMark),
   /** A credential for this job alone, sealed; it leaves with the verdict. */
   lent: v.optional(v.nullable(wireRepositorySchema), null),
+  /** It asked for the job, or a record of it may have left: then every hello lists the job. */
+  serverMayKnow: v.optional(v.boolean(), true),
 });
 export type JournalEntry = v.InferOutput<typeof entrySchema>;
 
@@ -48,7 +53,11 @@ export interface JournalOptions {
  */
 export class Journal {
   readonly #options: JournalOptions;
+  /** In the order of acceptance, as all that follow. */
   readonly #jobs = new Map<string, JournalJob>();
+  readonly #unfinished = new Map<string, JournalJob>();
+  readonly #listed = new Map<string, JournalJob>();
+  readonly #unlisted = new Map<string, JournalJob>();
   readonly #tombstones = new Map<string, number>();
 
   private constructor(options: JournalOptions) {
@@ -60,13 +69,26 @@ export class Journal {
     makePrivateDirectory(options.directory);
     const journal = new Journal(options);
     journal.#loadTombstones();
-    for (const name of readdirSync(options.directory)) if (v.is(uuid, name)) journal.#loadJob(name);
+    const names = readdirSync(options.directory).filter((name) => v.is(uuid, name));
+    const entries = names.flatMap((name) => journal.#loadEntry(name) ?? []);
+    for (const entry of entries.sort((a, b) => a.acceptedAtMs - b.acceptedAtMs)) journal.#loadJob(entry);
     return journal;
   }
 
   /** All jobs that are not fully acknowledged, in the order they were accepted. */
   jobs(): JournalJob[] {
-    return [...this.#jobs.values()].sort((a, b) => a.entry.acceptedAtMs - b.entry.acceptedAtMs);
+    return [...this.#jobs.values()];
+  }
+  get size(): number {
+    return this.#jobs.size;
+  }
+  /** Those that wait or run. */
+  unfinished(): JournalJob[] {
+    return [...this.#unfinished.values()];
+  }
+  /** Those the server may know of: what a hello lists, and all of which records may leave. */
+  listed(): JournalJob[] {
+    return [...this.#listed.values()];
   }
   get(jobId: string): JournalJob | undefined {
     return this.#jobs.get(jobId);
@@ -79,23 +101,26 @@ export class Journal {
   /** A new job with its first records; it is kept before this returns. */
   accept(entry: JournalEntry, fill: (spool: JobSpool) => void): JournalJob {
     const job = { entry, spool: JobSpool.create(this.#spoolOptions(entry.jobId)) };
-    this.#jobs.set(entry.jobId, job);
+    this.#place(job);
     fill(job.spool);
     this.#attempt(() => {
       this.#write(entry);
       syncDirectory(this.#options.directory);
     });
+    if (entry.state === "finished") job.spool.close();
     return job;
   }
 
-  /** Marks a job whose verdict is in its stream; what was lent to it is erased. */
+  /** Marks a job whose verdict is in its stream; what was lent to it is erased, and what it was to do needs no room. */
   finish(job: JournalJob): void {
-    this.update(job, { state: "finished", child: null, lent: null });
+    this.update(job, { state: "finished", child: null, lent: null, spec: null });
+    job.spool.close();
   }
 
   /** Changes and keeps the entry of a job. */
   update(job: JournalJob, change: Partial<JournalEntry>): void {
     job.entry = { ...job.entry, ...change };
+    this.#place(job);
     this.#attempt(() => this.#write(job.entry));
   }
 
@@ -107,8 +132,34 @@ export class Journal {
     if (job.entry.state === "finished" && job.spool.ended && job.spool.acked >= job.spool.tail) this.#forget(job);
   }
 
+  /** Whether one more job that the server asks for fits into a hello. */
+  get hasRoomForAsked(): boolean {
+    return this.#listed.size < MAX_JOBS_IN_HELLO;
+  }
+  /** Whether one more job of the host's own may be listed. */
+  get hasRoomForFired(): boolean {
+    return this.#listed.size < FIRED_IN_HELLO;
+  }
+
+  /**
+   * Lets the oldest job of which the server cannot know be listed from now on, so that its records may leave. False
+   * when there is none, or no room.
+   */
+  listNext(): boolean {
+    const [oldest] = this.#unlisted.values();
+    if (!oldest || !this.hasRoomForFired) return false;
+    this.update(oldest, { serverMayKnow: true });
+    return true;
+  }
+
+  /** Whether the server has all there is. */
+  get isDrained(): boolean {
+    return this.#unlisted.size === 0 && this.listed().every(({ spool }) => spool.acked >= spool.tail);
+  }
+
+  /** Every job that the server may know of (PROTOCOL section 4.4 makes it settle the others it knows). */
   hello(): HelloJob[] {
-    return this.jobs().map(({ entry, spool }) => ({
+    return this.listed().map(({ entry, spool }) => ({
       jobId: entry.jobId,
       state: entry.state,
       tail: spool.tail,
@@ -138,22 +189,33 @@ export class Journal {
     writeFileAtomically(join(this.#options.directory, entry.jobId, "job.json"), JSON.stringify(entry));
   }
 
-  #loadJob(jobId: string): void {
+  #place(job: JournalJob): void {
+    const { jobId, state, serverMayKnow } = job.entry;
+    this.#jobs.set(jobId, job);
+    if (state === "finished") this.#unfinished.delete(jobId);
+    else this.#unfinished.set(jobId, job);
+    if (serverMayKnow) this.#unlisted.delete(jobId);
+    (serverMayKnow ? this.#listed : this.#unlisted).set(jobId, job);
+  }
+
+  #loadEntry(jobId: string): JournalEntry | null {
     const directory = join(this.#options.directory, jobId);
     const path = join(directory, "job.json");
     // A folder without an entry died before the job was accepted, one with a tombstone while it left.
     if (!existsSync(path) || this.#tombstones.has(jobId)) {
       rmSync(directory, { recursive: true, force: true });
-      return;
+      return null;
     }
     const entry = readEntry(path);
-    if (!entry) {
-      // Its records may be the only ones there are.
+    // Its records may be the only ones there are.
+    if (!entry)
       this.#options.onTrouble(`${path} cannot be read. The job is left out; its records stay where they are.`);
-      return;
-    }
-    const job: JournalJob = { entry, spool: JobSpool.open(this.#spoolOptions(jobId)) };
-    this.#jobs.set(jobId, job);
+    return entry;
+  }
+
+  #loadJob(entry: JournalEntry): void {
+    const job: JournalJob = { entry, spool: JobSpool.open(this.#spoolOptions(entry.jobId)) };
+    this.#place(job);
     if (job.spool.ended && entry.state !== "finished") this.finish(job);
   }
 
@@ -163,7 +225,7 @@ export class Journal {
     this.#tombstones.set(jobId, atMs);
     // The id is kept before the job leaves: at no moment is a job that ran unknown.
     const kept = this.#attempt(() => this.#appendTombstone(jobId, atMs));
-    this.#jobs.delete(jobId);
+    for (const index of [this.#jobs, this.#unfinished, this.#listed, this.#unlisted]) index.delete(jobId);
     if (kept) job.spool.remove();
     else job.spool.close();
   }

@@ -17,6 +17,8 @@ import { startState, stepLink, type LinkEffect, type LinkEvent, type LinkTimer }
 
 /** Progress is only worth sending while the socket keeps up. */
 const PROGRESS_BACKLOG_BYTES = 64 * 1024;
+/** Jobs that begin to leave in one turn: each costs a write, and the agent has other things to do. */
+const LISTED_AT_ONCE = 32;
 
 export interface LinkOptions {
   url: URL;
@@ -66,7 +68,7 @@ export class LinkClient {
 
   /** Closes the socket cleanly, after what is kept was sent and acknowledged or `graceMs` have passed. */
   async stop(graceMs: number): Promise<void> {
-    if (this.#state.is === "live" && !this.#isDrained()) {
+    if (this.#state.is === "live" && !this.#options.journal.isDrained) {
       await new Promise<void>((resolve) => {
         this.#drained.add(resolve);
         setTimeout(resolve, graceMs);
@@ -75,6 +77,11 @@ export class LinkClient {
     this.#handle({ on: "stop" });
     this.#clear("stall");
     await this.#closing;
+  }
+
+  /** Whether records can leave now. */
+  get isLive(): boolean {
+    return this.#state.is === "live";
   }
 
   /** Says hello anew, because what it told has changed; nothing when there is no link. */
@@ -218,26 +225,37 @@ export class LinkClient {
     this.#outflow.acknowledged(message.jobId, message.seq);
     if (!this.#options.journal.get(message.jobId)) this.#outflow.forget(message.jobId);
     this.#sendRecords();
-    if (this.#drained.size > 0 && this.#isDrained()) for (const done of this.#drained) done();
+    if (this.#drained.size > 0 && this.#options.journal.isDrained) for (const done of this.#drained) done();
   }
 
+  /** What the server may know of first; then, while there is room, the oldest of what it does not know of. */
   #sendRecords(): void {
     if (this.#state.is !== "live") return;
-    const jobs = this.#outgoing();
-    for (let frame = this.#outflow.next(jobs); frame !== null; frame = this.#outflow.next(jobs)) this.#sendText(frame);
+    let jobs = this.#outgoing();
+    for (let listed = 0; ;) {
+      const frame = this.#outflow.next(jobs);
+      if (frame !== null) {
+        this.#sendText(frame);
+        continue;
+      }
+      if (this.#outflow.isFull) break;
+      if (listed === LISTED_AT_ONCE) {
+        this.sendSoon();
+        break;
+      }
+      if (!this.#options.journal.listNext()) break;
+      listed += 1;
+      jobs = this.#outgoing();
+    }
     this.#watchForStall();
   }
 
   #outgoing(): OutgoingJob[] {
-    return this.#options.journal.jobs().map(({ entry, spool }) => ({
+    return this.#options.journal.listed().map(({ entry, spool }) => ({
       jobId: entry.jobId,
       finished: entry.state === "finished",
       spool,
     }));
-  }
-
-  #isDrained(): boolean {
-    return this.#options.journal.jobs().every(({ spool }) => spool.acked >= spool.tail);
   }
 
   #watchForStall(): void {

@@ -66,9 +66,14 @@ export class Outflow {
     this.#streams.delete(jobId);
   }
 
+  /** Whether enough is on its way. */
+  get isFull(): boolean {
+    return this.#inFlightBytes >= IN_FLIGHT_BYTES;
+  }
+
   /** The next `job.events` frame, or null when nothing waits or enough is on its way. */
   next(jobs: readonly OutgoingJob[]): string | null {
-    if (this.#inFlightBytes >= IN_FLIGHT_BYTES) return null;
+    if (this.isFull) return null;
     for (const job of this.#inTurn(jobs)) {
       const stream = this.#streamOf(job.jobId);
       if (stream.sent >= job.spool.tail) continue;

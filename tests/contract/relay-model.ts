@@ -218,7 +218,11 @@ interface AgentJob {
   /** Dropped from the spool up to here: acknowledged. */
   dropped: number;
   state: HelloJob["state"];
+  /** The server may know of it: it asked for it, or a record may have left. A hello lists these alone. */
+  listed: boolean;
 }
+/** Of its own jobs the agent lets so many begin to leave at a time, so that a hello always fits. */
+const LISTED_AT_MOST = 3;
 
 /** What the agent keeps on disk survives its death; the rest does not. */
 class ModelAgent {
@@ -314,6 +318,9 @@ class ModelAgent {
       const from = Math.max(this.#sent.get(jobId) ?? 0, job.dropped);
       const records = job.records.slice(from, from + 1 + dice.below(6));
       if (records.length === 0) continue;
+      if (!job.listed && !this.#hasRoom()) continue;
+      // On disk before the first record leaves.
+      job.listed = true;
       if (!this.#isOwed()) this.#ackedAtMs = nowMs;
       this.#say({ type: "job.events", jobId, first: from + 1, records });
       this.#sent.set(jobId, from + records.length);
@@ -333,6 +340,10 @@ class ModelAgent {
 
   #isOwed(): boolean {
     return [...this.disk.jobs].some(([jobId, job]) => (this.#sent.get(jobId) ?? 0) > job.dropped);
+  }
+
+  #hasRoom(): boolean {
+    return [...this.disk.jobs.values()].filter((job) => job.listed).length < LISTED_AT_MOST;
   }
 
   hear(frame: string): void {
@@ -359,12 +370,14 @@ class ModelAgent {
           scheduleVersion: this.disk.schedule,
           configVersion: this.disk.config,
           timeMs: nowMs,
-          jobs: [...this.disk.jobs].map(([jobId, job]) => ({
-            jobId,
-            state: job.state,
-            tail: job.records.length,
-            floor: job.dropped + 1,
-          })),
+          jobs: [...this.disk.jobs]
+            .filter(([, job]) => job.listed)
+            .map(([jobId, job]) => ({
+              jobId,
+              state: job.state,
+              tail: job.records.length,
+              floor: job.dropped + 1,
+            })),
         });
         return;
       case "welcome":
@@ -429,7 +442,8 @@ class ModelAgent {
   }
 
   #accept(jobId: string, source: "asked" | "schedule"): void {
-    const job: AgentJob = { records: [], dropped: 0, state: "queued" };
+    const listed = source === "asked" || (this.#live && this.#hasRoom());
+    const job: AgentJob = { records: [], dropped: 0, state: "queued", listed };
     this.disk.jobs.set(jobId, job);
     this.#keep(jobId, job, { type: "accepted", atMs: this.#world.nowMs, kind: "snapshots", source });
   }

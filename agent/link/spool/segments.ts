@@ -55,7 +55,10 @@ export class Segments {
     return this.#list.find((segment) => segment.bytes > 0)?.first ?? null;
   }
 
-  /** Takes over what a former run left, and shows each record; what a crash tore off the end does not count. */
+  /**
+   * Takes over what a former run left, and shows each record; what a crash tore off the end does not count. What is
+   * appended begins a file of its own: most jobs of a former run get no more, and need no open file.
+   */
   load(see: (seq: number, json: string) => void): void {
     const firsts = this.#disk
       .list(this.#directory)
@@ -76,8 +79,6 @@ export class Segments {
       this.#list.push(segment);
       this.#budget.count(segment.bytes);
     }
-    const last = this.#list.at(-1);
-    if (last) this.#fd = this.#disk.open(last.path);
   }
 
   /** Appends records from seq `first` on, with one write and one fsync. `first` past the tail leaves a hole. */

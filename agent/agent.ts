@@ -23,7 +23,7 @@ import { hooksFolder, pinFile, policyCommandOf, readPolicy } from "./policy/poli
 import { RepositoryPin } from "./policy/repository-pin.ts";
 import { ResticFinder } from "./restic/find.ts";
 import { formatVersion } from "./restic/version.ts";
-import { KeptSchedules } from "./schedule/kept-schedules.ts";
+import { KeptSchedules, type WholeSet } from "./schedule/kept-schedules.ts";
 import { Scheduler } from "./schedule/scheduler.ts";
 import { Watermarks } from "./schedule/watermarks.ts";
 import { writeStatus } from "./status-file.ts";
@@ -151,6 +151,23 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
     };
   };
 
+  const applySchedules = async (whole: WholeSet): Promise<void> => {
+    const judgedUnder = rules.fingerprint("schedule");
+    const set = await schedules.apply(whole, (schedule) => rules.scheduleRefusal(schedule));
+    if (!set) return;
+    for (const { id, message: why } of set.refused) log.warn(`schedule ${id} is refused: ${why}`);
+    judged.keep("schedule", judgedUnder);
+    scheduler.look();
+    // To a later hello the version was told.
+    if (link.isLive) link.send({ type: "schedule.applied", ...set });
+  };
+  /** Unapplied and unanswered, so that the server sends it again. */
+  const notKept = (message: ServerMessage, error: unknown): void => {
+    if (!isSystemError(error)) throw error;
+    log.warn(`${message.type} could not be kept: ${error.message}`);
+  };
+  let applied: Promise<void> = Promise.resolve();
+
   const onCommand = (message: ServerMessage, serverNowMs: number): void => {
     switch (message.type) {
       case "job.start":
@@ -158,12 +175,11 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       case "job.cancel":
         return jobs.cancel(message.jobId);
       case "schedule.set": {
-        const applied = schedules.take(message, (schedule) => rules.scheduleRefusal(schedule));
-        if (!applied) return;
-        for (const { id, message: why } of applied.refused) log.warn(`schedule ${id} is refused: ${why}`);
-        judged.keep("schedule", rules.fingerprint("schedule"));
-        scheduler.look();
-        return link.send({ type: "schedule.applied", ...applied });
+        const whole = schedules.collect(message);
+        // One after the other: judging one takes as long as the host's file systems do.
+        if (whole)
+          applied = applied.then(async () => applySchedules(whole)).catch((error: unknown) => notKept(message, error));
+        return;
       }
       case "config.update": {
         if (message.version < vault.version()) return;
@@ -211,9 +227,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       try {
         onCommand(message, serverNowMs);
       } catch (error) {
-        // Unapplied and unanswered, so that the server sends it again.
-        if (!isSystemError(error)) throw error;
-        log.warn(`${message.type} could not be kept: ${error.message}`);
+        notKept(message, error);
       }
     },
     onStatus: (connected, why) => writeStatus(directories, { connected, sinceMs: nowMs(), why }),

@@ -195,12 +195,14 @@ export class Jobs {
 
   /** What the host's own policy allows of the job, with its hooks. */
   async #runAllowed(job: JournalJob, sessionJob: SessionJob): Promise<Verdict | null> {
-    const allowed = this.#rules.judgeJob(job.entry.spec!, job.entry.lent);
+    const allowed = await this.#rules.judgeJob(job.entry.spec!, job.entry.lent);
     if (!allowed.ok) {
       this.#say(job, allowed.failure.message, "error");
       return failedVerdict(allowed.failure);
     }
     const { spec, hooks, notes } = allowed.value;
+    // Told to stop while a file system was waited for.
+    if (sessionJob.stop.aborted) return null;
     for (const note of notes) this.#say(job, note, "warning");
     if (spec.kind !== "backup" || !hooks) return runJob(spec, sessionJob, this.#host);
     return runWithHooks({ spec, hooks, hooksFolder: this.#hooksFolder }, sessionJob, this.#host);
@@ -268,9 +270,9 @@ export class Jobs {
 
   async #postHookAfter(job: JournalJob, spec: JobSpec): Promise<void> {
     if (spec.kind !== "backup" || !spec.hooks) return;
-    const allowed = this.#rules.judgeJob(spec, null);
-    if (!allowed.ok) return this.#say(job, `The post hook is not run. ${allowed.failure.message}`, "warning");
-    const backup: HookedBackup = { spec, hooks: allowed.value.hooks!, hooksFolder: this.#hooksFolder };
+    const hooks = this.#rules.judgeHooks(spec);
+    if (!hooks.ok) return this.#say(job, `The post hook is not run. ${hooks.failure.message}`, "warning");
+    const backup: HookedBackup = { spec, hooks: hooks.value!, hooksFolder: this.#hooksFolder };
     await runPostHook(backup, this.#sessionJob(job, spec, this.#recovery.signal), this.#host, "failed");
   }
 }

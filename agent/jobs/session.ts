@@ -134,6 +134,9 @@ export class ResticSession implements StoryTeller {
     return reached.ok ? ok(session) : { ok: false, failure: session.#clean(reached.failure) };
   }
 
+  get jobId(): string {
+    return this.#job.jobId;
+  }
   get version(): ResticVersion {
     return this.#restic.version;
   }

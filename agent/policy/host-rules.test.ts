@@ -7,6 +7,7 @@ import type { BackupSpec, JobSpec, WireRepository } from "../../protocol/wire.ts
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
 import { HostRules } from "./host-rules.ts";
 import { readPolicyValues } from "./policy-values.ts";
+import { RealPaths } from "./real-paths.ts";
 import { RepositoryPin } from "./repository-pin.ts";
 
 const id = (n: number) => `0198c2f0-79b0-7000-8000-00000000000${n}`;
@@ -52,8 +53,8 @@ const backup = (more: Partial<BackupSpec> = {}): BackupSpec => ({
   limits: {},
   ...more,
 });
-const judged = (spec: JobSpec, lent: WireRepository | null = null) => {
-  const outcome = rules.judgeJob(spec, lent);
+const judged = async (spec: JobSpec, lent: WireRepository | null = null) => {
+  const outcome = await rules.judgeJob(spec, lent);
   return outcome.ok ? "allowed" : outcome.failure.message;
 };
 const credential = (n: number, to: string): WireRepository => ({
@@ -64,58 +65,58 @@ const credential = (n: number, to: string): WireRepository => ({
   version: 1,
 });
 
-test("a path outside the allowed ones is refused with the command that would allow it, links resolved", () => {
+test("a path outside the allowed ones is refused with the command that would allow it, links resolved", async () => {
   allow({ allowPaths: [join(folder, "data")] });
   mkdirSync(join(folder, "database"));
   symlinkSync(join(folder, "database"), join(folder, "data/link"));
-  expect(judged(backup())).toBe("allowed");
-  expect(judged(backup({ paths: [join(folder, "data/secret")] }))).toBe("allowed");
+  expect(await judged(backup())).toBe("allowed");
+  expect(await judged(backup({ paths: [join(folder, "data/secret")] }))).toBe("allowed");
   for (const path of [join(folder, "database"), join(folder, "data/link/deep"), "/"])
-    expect(judged(backup({ paths: [path] }))).toContain(`does not allow ${path} to be backed up`);
-  expect(judged(backup({ paths: [join(folder, "database")] }))).toContain(
+    expect(await judged(backup({ paths: [path] }))).toContain(`does not allow ${path} to be backed up`);
+  expect(await judged(backup({ paths: [join(folder, "database")] }))).toContain(
     `run on the host: sudo restic-manager-agent policy set allow_paths ${join(folder, "data")} ${join(folder, "database")}`,
   );
 });
 
-test("a denied path is refused, and one below a backup's path is left out by a pattern of its own", () => {
+test("a denied path is refused, and one below a backup's path is left out by a pattern of its own", async () => {
   mkdirSync(join(folder, "data/odd [name]*"));
   allow({ denyPaths: [join(folder, "data/secret"), join(folder, "data/odd [name]*")] });
-  expect(judged(backup({ paths: [join(folder, "data/secret/deep")] }))).toContain(
+  expect(await judged(backup({ paths: [join(folder, "data/secret/deep")] }))).toContain(
     `sudo restic-manager-agent policy set deny_paths '${join(folder, "data/odd [name]*")}'`,
   );
   symlinkSync(join(folder, "data"), join(folder, "way"));
-  const outcome = rules.judgeJob(backup({ paths: [join(folder, "way")] }), null);
+  const outcome = await rules.judgeJob(backup({ paths: [join(folder, "way")] }), null);
   expect(outcome).toMatchObject({
     ok: true,
     value: { spec: { excludes: ["*.tmp", join(folder, "way/secret"), `${folder}/way/odd \\[name]\\*`] } },
   });
   allow({ denyPaths: [join(folder, "data")] });
-  expect(judged(backup())).toContain("policy set deny_paths none");
+  expect(await judged(backup())).toContain("policy set deny_paths none");
 });
 
-test("hooks run as far as the host allows them", () => {
+test("hooks run as far as the host allows them", async () => {
   const named = { kind: "named", name: "dump" } as const;
   const remote = { kind: "remote", text: "true" } as const;
   const spec = backup({ hooks: sealed });
   hooks = ok({ pre: named, timeoutMinutes: 15, shell: "/bin/sh" });
-  expect(judged(spec)).toBe("allowed");
+  expect(await judged(spec)).toBe("allowed");
   allow({ allowHooks: "none" });
-  expect(judged(spec)).toContain("sudo restic-manager-agent policy set allow_hooks named");
+  expect(await judged(spec)).toContain("sudo restic-manager-agent policy set allow_hooks named");
   allow({ allowHooks: "named" });
   hooks = ok({ pre: named, post: remote, timeoutMinutes: 15, shell: "/bin/sh" });
-  expect(judged(spec)).toContain("sudo restic-manager-agent policy set allow_hooks remote");
+  expect(await judged(spec)).toContain("sudo restic-manager-agent policy set allow_hooks remote");
   allow({ allowHooks: "remote" });
-  expect(judged(spec)).toBe("allowed");
+  expect(await judged(spec)).toBe("allowed");
 });
 
-test("prune runs where the host allows it", () => {
+test("prune runs where the host allows it", async () => {
   const prune: JobSpec = { kind: "prune", repositoryId: id(1), limits: {} };
-  expect(judged(prune)).toBe("allowed");
+  expect(await judged(prune)).toBe("allowed");
   allow({ allowPrune: false });
-  expect(judged(prune)).toContain("sudo restic-manager-agent policy set allow_prune true");
+  expect(await judged(prune)).toContain("sudo restic-manager-agent policy set allow_prune true");
 });
 
-test("the first addresses are pinned; another one, or another repository, waits for root", () => {
+test("the first addresses are pinned; another one, or another repository, waits for root", async () => {
   expect(rules.refusedCredentials([credential(1, "rest:https://backup/a"), credential(2, "/srv/b")])).toEqual([]);
   expect(rules.refusedCredentials([credential(1, "rest:https://evil/a"), credential(2, "/srv/b")])).toMatchObject([
     {
@@ -127,22 +128,60 @@ test("the first addresses are pinned; another one, or another repository, waits 
     },
   ]);
   address = "rest:https://evil/a";
-  expect(judged(backup())).toContain("does not allow the repository rest:https://evil/a");
+  expect(await judged(backup())).toContain("does not allow the repository rest:https://evil/a");
   pin.add(address);
-  expect(judged(backup())).toBe("allowed");
+  expect(await judged(backup())).toBe("allowed");
 });
 
-test("an administrator's credential is judged by a list, and not by what came first", () => {
+test("an administrator's credential is judged by a list, and not by what came first", async () => {
   rules.refusedCredentials([credential(1, "rest:https://backup/a")]);
   const lent = { ...credential(1, "rest:https://admin/a"), purpose: "admin" } as const;
   const prune: JobSpec = { kind: "prune", repositoryId: id(1), limits: {} };
-  expect(judged(prune, lent)).toBe("allowed");
+  expect(await judged(prune, lent)).toBe("allowed");
   allow({ allowRepositories: ["rest:https://backup/a"] });
-  expect(judged(prune, lent)).toContain("allow-repository rest:https://admin/a");
-  expect(judged(prune)).toBe("allowed");
+  expect(await judged(prune, lent)).toContain("allow-repository rest:https://admin/a");
+  expect(await judged(prune)).toBe("allowed");
 });
 
-test("a policy that cannot be read lets no job run", () => {
+test("a policy that cannot be read lets no job run", async () => {
   policy = fail("policy.unreadable", "mend it");
-  for (const spec of [backup(), { kind: "stats", repositoryId: id(1) } as const]) expect(judged(spec)).toBe("mend it");
+  for (const spec of [backup(), { kind: "stats", repositoryId: id(1) } as const])
+    expect(await judged(spec)).toBe("mend it");
+});
+
+test("a file system that does not answer fails the job, names the path, and holds up nothing else", async () => {
+  let isThere = false;
+  const answers: (() => void)[] = [];
+  const stuck = join(folder, "data/gone");
+  rules = new HostRules({
+    policy: () => policy,
+    pin,
+    command: { configDirectory: null, stateDirectory: null },
+    openHooks: () => hooks,
+    addressOf: () => ok(address),
+    realPaths: new RealPaths({
+      withinMs: 20,
+      async lookUp(path) {
+        if (path.startsWith(stuck) && !isThere) await new Promise<void>((resolve) => answers.push(resolve));
+        return path;
+      },
+    }),
+  });
+  allow({ denyPaths: ["/nothing"] });
+  const spec = backup({ paths: [stuck] });
+  expect(await judged(spec)).toContain(`The file system of ${stuck} does not answer`);
+  expect(await judged(spec)).toContain("network mount");
+  expect(answers).toHaveLength(1);
+  expect(await judged(backup())).toBe("allowed");
+  // What the pre hook stopped must start all the same.
+  hooks = ok({ timeoutMinutes: 15, shell: "/bin/sh" });
+  expect(rules.judgeHooks({ ...spec, hooks: sealed })).toEqual(hooks);
+  // Each holds a thread that the agent needs for other things.
+  await judged(backup({ paths: [`${stuck}/2`] }));
+  await judged(backup({ paths: [`${stuck}/3`] }));
+  expect(answers).toHaveLength(2);
+  isThere = true;
+  for (const answer of answers) answer();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await judged(spec)).toBe("allowed");
 });

@@ -1,10 +1,11 @@
 import { fail, ok, type Failure, type Result } from "../../protocol/failure.ts";
 import type { HostPolicy, SealedHooks } from "../../protocol/schedule.ts";
 import type { Envelope } from "../../protocol/sealed.ts";
-import type { JobSpec, Refused, WireRepository, WireSchedule } from "../../protocol/wire.ts";
+import type { BackupSpec, JobSpec, Refused, WireRepository, WireSchedule } from "../../protocol/wire.ts";
 import { clipText } from "../restic/clean-text.ts";
 import type { JudgedSet } from "./judged-under.ts";
 import { judgePaths } from "./paths.ts";
+import { RealPaths } from "./real-paths.ts";
 import { forbidden, hookRefusal, setCommand, type PolicyCommand } from "./refusals.ts";
 import type { RepositoryPin } from "./repository-pin.ts";
 
@@ -16,6 +17,7 @@ export interface HostRulesOptions {
   openHooks(scheduleId: string, sealed: Envelope): Result<SealedHooks>;
   /** Where a repository lies; fails when this host holds no credentials that say so. */
   addressOf(repositoryId: string): Result<string>;
+  realPaths?: RealPaths;
 }
 
 /** A job as the host lets it run. */
@@ -30,18 +32,25 @@ export interface AllowedJob {
 /** What root of this host allows, applied to everything the server sends and to every job before it runs. */
 export class HostRules {
   readonly #options: HostRulesOptions;
+  readonly #realPaths: RealPaths;
 
   constructor(options: HostRulesOptions) {
     this.#options = options;
+    this.#realPaths = options.realPaths ?? new RealPaths();
   }
 
   /**
-   * Fails with policy.unreadable, policy.forbidden and the command that would allow it, hook.failed, or with what keeps
-   * the host from knowing where the repository lies.
+   * Fails with policy.unreadable, policy.forbidden and the command that would allow it, hook.failed,
+   * backup.source_missing where a file system does not answer, or with what keeps the host from knowing where the
+   * repository lies.
    */
-  judgeJob(spec: JobSpec, lent: WireRepository | null): Result<AllowedJob> {
+  async judgeJob(spec: JobSpec, lent: WireRepository | null): Promise<Result<AllowedJob>> {
     const policy = this.#options.policy();
     if (!policy.ok) return policy;
+    if (lent && !mayBeLent(spec, lent)) {
+      const why = "A credential was lent for a job that takes none: only forget and prune of its own repository do.";
+      return fail("job.spec_invalid", why);
+    }
     const refusal = this.#repositoryRefusal(spec.repositoryId, lent, policy.value);
     if (refusal) return refusal;
     if (spec.kind === "prune" && !policy.value.allowPrune)
@@ -50,7 +59,7 @@ export class HostRules {
         setCommand(this.#options.command, "allow_prune", "true"),
       );
     if (spec.kind !== "backup") return ok({ spec, hooks: null, notes: [] });
-    const judged = this.#judgeBackup(spec.scheduleId, spec.paths, spec.hooks, policy.value);
+    const judged = await this.#judgeBackup(spec.scheduleId, spec.paths, spec.hooks, policy.value);
     if (!judged.ok) return judged;
     const { hooks, excludes } = judged.value;
     return ok({
@@ -60,12 +69,21 @@ export class HostRules {
     });
   }
 
-  /** Why a schedule cannot run here; null when it can, or when the policy cannot be read and each job says so. */
-  scheduleRefusal(schedule: WireSchedule): Failure | null {
+  /** The hooks of a backup as this host lets them run, whatever else of it may not; null without any. */
+  judgeHooks(spec: BackupSpec): Result<SealedHooks | null> {
+    const policy = this.#options.policy();
+    return policy.ok ? this.#openAllowed(spec.scheduleId, spec.hooks, policy.value) : policy;
+  }
+
+  /**
+   * Why a schedule cannot run here; null when it can, or when that cannot be told now (no readable policy, a file system
+   * that does not answer) and each job says so.
+   */
+  async scheduleRefusal(schedule: WireSchedule): Promise<Failure | null> {
     const policy = this.#options.policy();
     if (!policy.ok || schedule.kind !== "backup") return null;
-    const judged = this.#judgeBackup(schedule.id, schedule.paths, schedule.hooks, policy.value);
-    return judged.ok ? null : judged.failure;
+    const judged = await this.#judgeBackup(schedule.id, schedule.paths, schedule.hooks, policy.value);
+    return judged.ok || judged.failure.retry ? null : judged.failure;
   }
 
   /**
@@ -76,7 +94,8 @@ export class HostRules {
     const policy = this.#options.policy();
     if (!policy.ok) return [];
     const { pin, command } = this.#options;
-    pin.pinFirst(repositories.flatMap(({ purpose, address }) => (purpose === "write" ? [address] : [])));
+    if (policy.value.allowRepositories === "first")
+      pin.pinFirst(repositories.flatMap(({ purpose, address }) => (purpose === "write" ? [address] : [])));
     return repositories.flatMap(({ repositoryId, address }) => {
       const refusal = pin.refusal(address, policy.value, command);
       return refusal
@@ -104,20 +123,33 @@ export class HostRules {
     return address.ok ? pin.refusal(address.value, policy, command) : address;
   }
 
-  #judgeBackup(
+  async #judgeBackup(
     scheduleId: string,
     paths: readonly string[],
     sealed: Envelope | undefined,
     policy: HostPolicy,
-  ): Result<{ hooks: SealedHooks | null; excludes: string[] }> {
-    const judged = judgePaths(paths, policy, this.#options.command);
+  ): Promise<Result<{ hooks: SealedHooks | null; excludes: string[] }>> {
+    const judged = await judgePaths(paths, policy, this.#options.command, this.#realPaths);
     if (!judged.ok) return judged;
-    const { excludes } = judged.value;
-    if (!sealed) return ok({ hooks: null, excludes });
+    const opened = this.#openAllowed(scheduleId, sealed, policy);
+    return opened.ok ? ok({ hooks: opened.value, excludes: judged.value.excludes }) : opened;
+  }
+
+  #openAllowed(scheduleId: string, sealed: Envelope | undefined, policy: HostPolicy): Result<SealedHooks | null> {
+    if (!sealed) return ok(null);
     const opened = this.#options.openHooks(scheduleId, sealed);
     if (!opened.ok) return opened;
     const { pre, post } = opened.value;
     const kinds = [pre, post].flatMap((hook) => (hook ? [hook.kind] : []));
-    return hookRefusal(policy, kinds, this.#options.command) ?? ok({ hooks: opened.value, excludes });
+    return hookRefusal(policy, kinds, this.#options.command) ?? opened;
   }
+}
+
+/**
+ * What is lent goes around the pin, so it must never come to where data is sent: it only opens what deletes, in the
+ * repository that the job names.
+ */
+function mayBeLent(spec: JobSpec, lent: WireRepository): boolean {
+  const deletes = spec.kind === "forget" || spec.kind === "prune";
+  return deletes && lent.purpose === "admin" && lent.repositoryId === spec.repositoryId;
 }

@@ -1,18 +1,8 @@
-import { realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { ok, type Result } from "../../protocol/failure.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
+import type { RealPaths } from "./real-paths.ts";
 import { forbidden, setCommand, type PolicyCommand } from "./refusals.ts";
-
-/** `path` with its symbolic links resolved, as far as it exists. */
-export function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const above = dirname(path);
-    return above === path ? path : join(realPath(above), basename(path));
-  }
-}
 
 function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
@@ -25,20 +15,27 @@ export function literalPattern(path: string): string {
 
 /**
  * Judges what a backup wants to read, by real paths. A path that is not allowed, or is denied itself, is refused with
- * the command that would allow it; denied folders below an allowed path are answered as exclude patterns.
+ * the command that would allow it; denied folders below an allowed path are answered as exclude patterns. Fails
+ * with backup.source_missing where a file system does not answer.
  */
-export function judgePaths(
+export async function judgePaths(
   paths: readonly string[],
   policy: Pick<HostPolicy, "allowPaths" | "denyPaths">,
   command: PolicyCommand,
-): Result<{ excludes: string[] }> {
-  // A host without such rules is not kept waiting by a file system that does not answer.
+  realPaths: Pick<RealPaths, "all">,
+): Promise<Result<{ excludes: string[] }>> {
   if (policy.allowPaths === null && policy.denyPaths.length === 0) return ok({ excludes: [] });
-  const allowed = policy.allowPaths?.map(realPath) ?? null;
-  const denied = policy.denyPaths.map((path) => ({ path, real: realPath(path) }));
+  const realAllowed = await realPaths.all(policy.allowPaths ?? []);
+  const realDenied = await realPaths.all(policy.denyPaths);
+  const realAsked = await realPaths.all(paths);
+  if (!realAllowed.ok) return realAllowed;
+  if (!realDenied.ok) return realDenied;
+  if (!realAsked.ok) return realAsked;
+  const allowed = policy.allowPaths === null ? null : realAllowed.value;
+  const denied = policy.denyPaths.map((path, i) => ({ path, real: realDenied.value[i]! }));
   const excludes: string[] = [];
-  for (const path of paths) {
-    const real = realPath(path);
+  for (const [i, path] of paths.entries()) {
+    const real = realAsked.value[i]!;
     if (allowed && !allowed.some((folder) => isWithin(real, folder)))
       return forbidden(
         `The policy of this host does not allow ${path} to be backed up.`,

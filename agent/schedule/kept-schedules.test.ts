@@ -44,40 +44,47 @@ const set = (version: number, part: number, last: boolean, ...schedules: Entry[]
   last,
   schedules,
 });
-const nothing = () => null;
+const nothing = async () => null;
+type Refusal = Parameters<KeptSchedules["apply"]>[1];
+/** Takes one part, and applies the set with its last. */
+const take = async (kept: KeptSchedules, part: ScheduleSet, refusal: Refusal = nothing) => {
+  const whole = kept.collect(part);
+  return whole && kept.apply(whole, refusal);
+};
 const ids = (kept: KeptSchedules) => kept.schedules.map((schedule) => schedule.id);
 
-test("a set is applied with its last part, and known to the next start", () => {
+test("a set is applied with its last part, and known to the next start", async () => {
   const kept = new KeptSchedules(path);
   expect(kept.version).toBe(0);
-  expect(kept.take(set(3, 0, false, entry(1)), nothing)).toBeNull();
+  expect(await take(kept, set(3, 0, false, entry(1)))).toBeNull();
   expect(ids(kept)).toEqual([]);
-  expect(kept.take(set(3, 1, true, entry(2)), nothing)).toEqual({ version: 3, refused: [] });
+  expect(await take(kept, set(3, 1, true, entry(2)))).toEqual({ version: 3, refused: [] });
   const again = new KeptSchedules(path);
   expect(again.version).toBe(3);
   expect(ids(again)).toEqual([id(1), id(2)]);
-  expect(kept.take(set(4, 0, true), nothing)).toEqual({ version: 4, refused: [] });
+  expect(await take(kept, set(4, 0, true))).toEqual({ version: 4, refused: [] });
   expect(new KeptSchedules(path).schedules).toEqual([]);
 });
 
-test("a gap, another version or an older one applies nothing; the whole set sent again does", () => {
+test("a gap, another version or an older one applies nothing; the whole set sent again does", async () => {
   const kept = new KeptSchedules(path);
-  kept.take(set(5, 0, true, entry(1)), nothing);
-  kept.take(set(6, 0, false, entry(2)), nothing);
-  expect(kept.take(set(6, 2, true, entry(3)), nothing)).toBeNull();
-  kept.take(set(6, 0, false, entry(2)), nothing);
-  expect(kept.take(set(7, 1, true, entry(3)), nothing)).toBeNull();
-  expect(kept.take(set(4, 0, true, entry(3)), nothing)).toBeNull();
-  expect(kept.take(set(6, 1, true, entry(3)), nothing)).toBeNull();
+  await take(kept, set(5, 0, true, entry(1)));
+  await take(kept, set(6, 0, false, entry(2)));
+  expect(await take(kept, set(6, 2, true, entry(3)))).toBeNull();
+  await take(kept, set(6, 0, false, entry(2)));
+  expect(await take(kept, set(7, 1, true, entry(3)))).toBeNull();
+  expect(await take(kept, set(4, 0, true, entry(3)))).toBeNull();
+  expect(await take(kept, set(6, 1, true, entry(3)))).toBeNull();
   expect(ids(kept)).toEqual([id(1)]);
-  kept.take(set(6, 0, false, entry(2)), nothing);
-  expect(kept.take(set(6, 1, true, entry(3)), nothing)).toMatchObject({ version: 6 });
+  await take(kept, set(6, 0, false, entry(2)));
+  expect(await take(kept, set(6, 1, true, entry(3)))).toMatchObject({ version: 6 });
   expect(ids(kept)).toEqual([id(2), id(3)]);
 });
 
-test("what cannot be used is refused by id, and the others run", () => {
+test("what cannot be used is refused by id, and the others run", async () => {
   const kept = new KeptSchedules(path);
-  const applied = kept.take(
+  const applied = await take(
+    kept,
     set(
       1,
       0,
@@ -89,7 +96,7 @@ test("what cannot be used is refused by id, and the others run", () => {
       { id: id(5), kind: "restore" },
       entry(6, { ofTheFuture: true }),
     ),
-    (schedule) => (schedule.id === id(4) ? fail("policy.forbidden", "not here").failure : null),
+    async (schedule) => (schedule.id === id(4) ? fail("policy.forbidden", "not here").failure : null),
   );
   expect(applied?.refused.map(({ id: refused, code }) => [refused, code])).toEqual([
     [id(2), "schedule.invalid"],
@@ -107,4 +114,17 @@ test("a kept schedule that this agent cannot read asks for the set again, and th
   const kept = new KeptSchedules(path);
   expect(kept.version).toBe(0);
   expect(ids(kept)).toEqual([id(1)]);
+});
+
+test("a set that was judged for long does not undo a newer one", async () => {
+  const kept = new KeptSchedules(path);
+  let answer = () => {};
+  const slow = kept.apply({ version: 3, entries: [entry(1)] }, async () => {
+    await new Promise<void>((resolve) => (answer = resolve));
+    return null;
+  });
+  expect(await take(kept, set(4, 0, true, entry(2)))).toMatchObject({ version: 4 });
+  answer();
+  expect(await slow).toBeNull();
+  expect(ids(kept)).toEqual([id(2)]);
 });

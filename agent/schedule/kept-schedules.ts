@@ -12,6 +12,11 @@ type Entry = ScheduleSet["schedules"][number];
 
 const contentSchema = v.object({ version: count, schedules: v.array(v.unknown()) });
 
+/** All parts of a set of schedules, not yet judged. */
+export interface WholeSet {
+  version: number;
+  entries: readonly Entry[];
+}
 export interface AppliedSet {
   version: number;
   refused: Refused[];
@@ -42,12 +47,10 @@ export class KeptSchedules {
   }
 
   /**
-   * Takes one part; the set is applied with its last one, in one atomic write. A gap or another version drops what was
-   * collected: the server sends the set again. Answers what was applied, or null when nothing was. `refusal` is the
-   * host's own word on a schedule. Throws the system's error when the set cannot be kept.
+   * Takes one part; answers the set with its last one, to be applied, else null. A gap or another version drops what was
+   * collected: the server sends the set again.
    */
-  take(message: ScheduleSet, refusal: (schedule: WireSchedule) => Failure | null): AppliedSet | null {
-    const { version, part, last, schedules } = message;
+  collect({ version, part, last, schedules }: ScheduleSet): WholeSet | null {
     if (version < this.#version) return null;
     if (part === 0) this.#coming = { version, entries: [], parts: 0 };
     if (this.#coming?.version !== version || this.#coming.parts !== part) {
@@ -59,18 +62,26 @@ export class KeptSchedules {
     if (!last) return null;
     const { entries } = this.#coming;
     this.#coming = null;
-    return this.#apply(version, entries, refusal);
+    return { version, entries };
   }
 
-  #apply(version: number, entries: readonly Entry[], refusal: (schedule: WireSchedule) => Failure | null): AppliedSet {
+  /**
+   * Applies a set in one atomic write; null when a newer one was meanwhile. `refusal` is the host's own word on a
+   * schedule. Throws the system's error when the set cannot be kept.
+   */
+  async apply(
+    { version, entries }: WholeSet,
+    refusal: (schedule: WireSchedule) => Promise<Failure | null>,
+  ): Promise<AppliedSet | null> {
     const refused: Refused[] = [];
     const good: WireSchedule[] = [];
     for (const entry of entries) {
       const parsed = parseWireSchedule(entry);
-      const failure = parsed.ok ? refusal(parsed.value) : parsed.failure;
+      const failure = parsed.ok ? await refusal(parsed.value) : parsed.failure;
       if (failure) refused.push({ id: entry.id, code: failure.code, message: clipText(failure.message) });
       else if (parsed.ok) good.push(parsed.value);
     }
+    if (version < this.#version) return null;
     writeFileAtomically(this.#path, JSON.stringify({ version, schedules: good }));
     this.#version = version;
     this.#schedules = good;

@@ -18,7 +18,8 @@ export async function backUp(spec: BackupSpec, session: ResticSession, host: Job
   let excludeFile: string | null = null;
   try {
     if (spec.excludes.length > 0) {
-      excludeFile = join(host.runDirectory, `${spec.scheduleId}.excludes`);
+      // By job: two of one schedule may run beside each other while it moves to another repository.
+      excludeFile = join(host.runDirectory, `${session.jobId}.excludes`);
       makePrivateDirectory(host.runDirectory);
       writeFileAtomically(excludeFile, excludeFileText(spec.excludes));
     }

@@ -143,6 +143,30 @@ test("an administrator's credential is judged by a list, and not by what came fi
   expect(await judged(prune)).toBe("allowed");
 });
 
+test("what is lent opens only what deletes: no data goes where it points, and no repository is made there", async () => {
+  rules.refusedCredentials([credential(1, "rest:https://backup/a")]);
+  const elsewhere = { ...credential(1, "rest:https://evil/a"), purpose: "admin" } as const;
+  const others: JobSpec[] = [
+    backup({ createRepository: true }),
+    { kind: "init", repositoryId: id(1) },
+    { kind: "stats", repositoryId: id(1) },
+    { kind: "snapshots", repositoryId: id(1) },
+    { kind: "unlock", repositoryId: id(1), removeAll: true },
+    { kind: "check", repositoryId: id(1), readData: { mode: "none" }, limits: {} },
+  ];
+  for (const spec of others) expect(await judged(spec, elsewhere)).toContain("takes none");
+  const prune: JobSpec = { kind: "prune", repositoryId: id(1), limits: {} };
+  expect(await judged(prune, { ...elsewhere, purpose: "write" })).toContain("takes none");
+  expect(await judged(prune, { ...elsewhere, repositoryId: id(2) })).toContain("takes none");
+});
+
+test("a list of root's pins nothing of what it forbids", async () => {
+  allow({ allowRepositories: ["rest:https://backup/a"] });
+  expect(rules.refusedCredentials([credential(1, "rest:https://evil/a")])).toHaveLength(1);
+  allow({ allowRepositories: "first" });
+  expect(pin.addresses()).toBeNull();
+});
+
 test("a policy that cannot be read lets no job run", async () => {
   policy = fail("policy.unreadable", "mend it");
   for (const spec of [backup(), { kind: "stats", repositoryId: id(1) } as const])

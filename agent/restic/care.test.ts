@@ -31,9 +31,8 @@ test("a refused delete is told by its line, and a lock that could not be removed
   expect(refused.map(isDeleteRefused)).toEqual([true, true, true, true]);
   expect(isDeleteRefused("Remove(<lock/c68015d606>) failed: 403 Forbidden")).toBe(false);
   expect(isDeleteRefused("Save(<data/c68015d606>) failed: 403 Forbidden")).toBe(false);
-  expect(isDeleteRefused("Remove(<data/4030000000>) returned error, retrying after 1s: connection refused")).toBe(
-    false,
-  );
+  for (const id of ["4030000000", "ab12cd3403", "ab12cd3401"])
+    expect(isDeleteRefused(`Remove(<data/${id}>) returned error, retrying after 1s: 500 Server Error`)).toBe(false);
 });
 
 test("a lock says who holds it since when", () => {

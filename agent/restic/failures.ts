@@ -98,7 +98,7 @@ const MESSAGES: Readonly<Partial<Record<FailureCode, { message: string; retry: b
  * count. restic's exit code does not tell: 0.18 ends with 0, and 0.14 tries again for 44 seconds.
  */
 export function isDeleteRefused(line: string): boolean {
-  return /^Remove\(<(?:snapshot|index|data|key)\//.test(line) && /40[13]\b|Forbidden|Access ?Denied/i.test(line);
+  return /^Remove\(<(?:snapshot|index|data|key)\//.test(line) && /\b40[13]\b|Forbidden|Access ?Denied/i.test(line);
 }
 
 /** The failure a code stands for, in a sentence that says what to do next. */

@@ -436,7 +436,24 @@ describe.each(runtimes)("bad input on %s", (runtime) => {
     ["PUT", "/api/hosts/:id/repo-credentials", () => ({ repositoryId: hostA.repositoryId })],
     ["POST", "/api/hosts/:id/jobs", () => ({ kind: "backup" })],
     ["DELETE", "/api/hosts/:id", () => ({ confirmName: "host-a" })],
+    ["POST", "/api/hosts/:id/schedules", () => nightly()],
+    ["PUT", "/api/hosts/:id/schedules/:sid", () => ({ ...nightly(), version: 1 })],
+    ["POST", "/api/hosts/:id/schedules/:sid/run", () => ({ verbose: true })],
+    ["POST", "/api/hosts/:id/schedules/:sid/retention-preview", () => ({ keep: { daily: 7 } })],
+    ["PUT", "/api/hosts/:id/schedules/:sid/hooks", () => ({ hooks: null, version: 0 })],
+    ["PUT", "/api/hosts/:id/hooks", () => ({ hooks: null, version: 0, shell: "/bin/sh" })],
+    ["POST", "/api/jobs/:id/release", () => ({ fingerprint: "x" })],
   ];
+  const nightly = () => ({
+    kind: "backup",
+    name: "nightly",
+    repositoryId: hostA.repositoryId,
+    enabled: true,
+    manual: false,
+    cron: "30 13 * * *",
+    timeZone: "UTC",
+    paths: ["/srv"],
+  });
 
   test("the bodies tried here are all there are", () => {
     const known = ROUTES.filter((route) => route.body).map((route) => `${route.method} ${route.path}`);
@@ -446,7 +463,7 @@ describe.each(runtimes)("bad input on %s", (runtime) => {
   });
 
   test.each(withBody)("%s %s refuses unknown fields and what every object has", async (method, path, makeBody) => {
-    const address = path.replace(":id", hostA.hostId);
+    const address = path.replace(":id", hostA.hostId).replace(":sid", hostA.scheduleId);
     const before = await api.get<HostDetail>(`/api/hosts/${hostA.hostId}`);
     const inside = JSON.stringify(makeBody()).slice(1, -1);
     for (const [name, value] of [
@@ -526,7 +543,7 @@ describe.each(runtimes)("bad input on %s", (runtime) => {
     const tries: Record<string, unknown>[] = [
       ...paths.map((path) => ({ paths: ["/srv/data", path] })),
       { paths: [] },
-      { paths: Array.from({ length: 201 }, (_, i) => `/srv/${i}`) },
+      { paths: Array.from({ length: 501 }, (_, i) => `/srv/${i}`) },
       { paths: Array.from({ length: 20 }, (_, i) => `/srv/${i}/${"x".repeat(4000)}`) },
       { excludes: ["*.tmp\n/etc"] },
       { tags: ["-t"] },

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
@@ -277,6 +277,22 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
       const applied = relay.messages.findLast((message) => message.type === "config.applied");
       return applied?.type === "config.applied" && applied.refused.length === 0;
     });
+  });
+
+  test("a host that holds credentials and no pin pins their addresses at its start", async (context) => {
+    const scene = await enrolled(context);
+    const { relay, repositoryId } = scene;
+    await scene.start();
+    await scene.giveRepository();
+    await scene.agent?.stop();
+    rmSync(join(scene.directories.state, "repositories.json"));
+    relay.setRepository(repositoryId, join(scene.folder, "elsewhere"), { password, env: {} });
+    await scene.start();
+    await waitFor("the refusal", () =>
+      relay.messages.some((message) => message.type === "config.applied" && message.refused[0]?.id === repositoryId),
+    );
+    const pinned = await scene.command(["policy", "show", "--json"]);
+    expect(JSON.parse(pinned.stdout)).toMatchObject({ pinnedRepositories: [scene.repository] });
   });
 
   test("a second agent on the same state is refused, and enrolling again keeps the identity", async (context) => {

@@ -64,6 +64,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
   const signKey = fromBase64url(config.signKey)!;
   const policy = () => readPolicy(directories);
   const pin = new RepositoryPin(pinFile(directories));
+  pinWhatIsHeld(pin, vault, log);
   const judged = new JudgedUnder(statePath(directories, "judged.json"));
   const rules = new HostRules({
     policy,
@@ -244,4 +245,14 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       await link.stop(LAST_WORDS_MS);
     },
   };
+}
+
+/** A host whose credentials are older than its policy pins their addresses now, before the server names others. */
+function pinWhatIsHeld(pin: RepositoryPin, vault: Vault, log: AgentLog): void {
+  try {
+    pin.pinFirst(vault.writeAddresses());
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    log.warn(`the addresses of the repositories could not be pinned: ${error.message}`);
+  }
 }

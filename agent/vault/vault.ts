@@ -54,6 +54,15 @@ export class Vault {
     return opened.is === "open" ? opened.content.version : 0;
   }
 
+  /** Where the repositories lie that this host may write to; none when that cannot be read. */
+  writeAddresses(): string[] {
+    const opened = this.#open();
+    if (opened.is !== "open") return [];
+    return opened.content.repositories.flatMap((one) =>
+      one.purpose === "write" && one.jobId === undefined ? [one.address] : [],
+    );
+  }
+
   /**
    * Takes over the whole set, in one atomic write. Answers which credentials were not made for this host's key; they
    * are not held. Throws the system's error when the file cannot be written.

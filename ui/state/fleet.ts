@@ -222,14 +222,22 @@ function applyJob(job: { jobId: string; hostId: string; kind: JobKind; state: Jo
   });
 }
 
+const SUMMARY_EVERY_MS = 2000;
+/** What changes together is counted together. */
+const SUMMARY_SETTLES_MS = 150;
 let summaryTimer = 0;
-/** The counts belong to the server; they are asked for again at most every two seconds. */
+let summaryAskedMs = 0;
+/** The counts belong to the server; they are asked for again at once, but at most every two seconds. */
 function summarySoon(): void {
   if (summaryTimer !== 0) return;
-  summaryTimer = window.setTimeout(() => {
-    summaryTimer = 0;
-    void loadSummary();
-  }, 2000);
+  summaryTimer = window.setTimeout(
+    () => {
+      summaryTimer = 0;
+      summaryAskedMs = performance.now();
+      void loadSummary();
+    },
+    Math.max(SUMMARY_SETTLES_MS, summaryAskedMs + SUMMARY_EVERY_MS - performance.now()),
+  );
 }
 
 let stream: Stream | null = null;

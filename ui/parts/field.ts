@@ -1,4 +1,4 @@
-import { useId } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import { html, type Children } from "./html.ts";
 import { icon } from "./icon.ts";
 
@@ -10,6 +10,8 @@ export function Field(props: {
   onBlur?: () => void;
   hint?: Children;
   error?: string | undefined;
+  /** The element that says the error, where the field is too narrow for it. */
+  errorId?: string;
   type?: string;
   autocomplete?: string;
   placeholder?: string;
@@ -37,10 +39,19 @@ export function Field(props: {
     disabled: props.disabled,
     list: props.suggestions ? `${id}-l` : undefined,
     "aria-invalid": props.error !== undefined,
-    "aria-describedby": `${id}-d`,
+    "aria-describedby": props.errorId ?? `${id}-d`,
     onInput: (event: Event) => props.onInput((event.currentTarget as HTMLInputElement).value),
     onBlur: props.onBlur,
   };
+  // The same node each time, so that hundreds of values are not compared on every key.
+  const suggestions = useMemo(
+    () =>
+      props.suggestions &&
+      html`<datalist id=${`${id}-l`}>
+        ${props.suggestions.map((value) => html`<option value=${value}></option>`)}
+      </datalist>`,
+    [props.suggestions],
+  );
   const input =
     props.rows === undefined
       ? html`<input type=${props.type ?? "text"} ...${shared} />`
@@ -48,12 +59,12 @@ export function Field(props: {
   return html`<div class="field">
     <label for=${id}>${props.label}${props.optional ? html` <span class="faint">optional</span>` : null}</label>
     ${props.unit === undefined ? input : html`<div class="suffix">${input}<span>${props.unit}</span></div>`}
-    ${props.suggestions ? html`<datalist id=${`${id}-l`}>${props.suggestions.map((value) => html`<option value=${value}></option>`)}</datalist>` : null}
-    <${FieldNote} id=${`${id}-d`} hint=${props.hint} error=${props.error} />
+    ${suggestions}
+    ${props.errorId === undefined ? html`<${FieldNote} id=${`${id}-d`} hint=${props.hint} error=${props.error} />` : null}
   </div>`;
 }
 
-function FieldNote({ id, hint, error }: { id: string; hint?: Children; error?: string | undefined }) {
+export function FieldNote({ id, hint, error }: { id: string; hint?: Children; error?: string | undefined }) {
   return html`<span id=${id} class=${error === undefined ? "hint" : "err"}
     >${error === undefined ? hint : html`${icon("bad", "i-sm")}<span class="text-literal">${error}</span>`}</span
   >`;

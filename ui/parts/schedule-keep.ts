@@ -9,12 +9,17 @@ import { HOLD_WORDS } from "../words/hold.ts";
 import { countOf, countText } from "../words/size.ts";
 import { dateText } from "../words/time.ts";
 import { commandText } from "./command-text.ts";
-import { Field, SelectField, Switch, Tick } from "./field.ts";
+import { Field, FieldNote, SelectField, Switch, Tick } from "./field.ts";
 import { html } from "./html.ts";
 import { failureNotice, notice } from "./notice.ts";
 import { nothingForgets } from "./schedule-care.ts";
 import { RetentionLanes } from "./retention-lanes.ts";
 import { Ago } from "./time.ts";
+
+const ODD_KEY = html`<span title="It claims a time more than 24 h from when the server first saw it"
+  ><svg viewBox="0 0 10 14" aria-hidden="true"><circle cx="5" cy="7" r="4.5" fill="var(--warn-mark)" /></svg>Kept, odd
+  time</span
+>`;
 
 const COUNT_WORDS = {
   last: "Last",
@@ -56,8 +61,13 @@ export function KeepCard(props: {
       draft.retains
         ? html`<div class="pad stack">
             <div class="cols cols-counts">
-              ${KEEP_COUNTS.map((rule) => html`<${Field} key=${rule} label=${COUNT_WORDS[rule]} placeholder="0" optional=${undefined} ...${field(rule)} />`)}
+              ${KEEP_COUNTS.map((rule) => html`<${Field} key=${rule} label=${COUNT_WORDS[rule]} placeholder="none" optional=${undefined} errorId="keep-counts" ...${field(rule)} />`)}
             </div>
+            <${FieldNote}
+              id="keep-counts"
+              hint="How many to keep of each; empty leaves the rule out."
+              error=${countsError(form)}
+            />
             <div class="cols cols-2">
               <${Field}
                 label="All within"
@@ -87,10 +97,23 @@ export function KeepCard(props: {
   </section>`;
 }
 
+/** What is wrong with the counts, each fault once with the fields that have it. */
+function countsError(form: ScheduleForm): string | undefined {
+  const named = new Map<string, string[]>();
+  for (const rule of KEEP_COUNTS) {
+    const error = form.error(rule);
+    if (error !== undefined) named.set(error, [...(named.get(error) ?? []), COUNT_WORDS[rule]]);
+  }
+  if (named.size === 0) return undefined;
+  return [...named].map(([error, words]) => `${words.join(", ")}: ${error}`).join("\n");
+}
+
 function Preview(props: Parameters<typeof KeepCard>[0]) {
   const { plan, stale, failure } = props.preview;
   if (props.isNew) return html`<p class="fs13 dim">It has no snapshots yet, so these rules drop nothing.</p>`;
   if (failure !== null && !stale) return failureNotice(failure);
+  if (plan === null && !stale)
+    return html`<p class="fs13 faint">What these rules would drop shows once they can be read.</p>`;
   if (plan === null) return html`<p class="fs13 faint" role="status">Reckoning what these rules would drop</p>`;
   const all = plan.kept.length + plan.removed.length;
   if (all === 0) return html`<p class="fs13 dim">It has no snapshots yet, so these rules drop nothing.</p>`;
@@ -105,7 +128,7 @@ function Preview(props: Parameters<typeof KeepCard>[0]) {
         ><span
           ><svg viewBox="0 0 10 14" aria-hidden="true"><circle cx="5" cy="7" r="4.5" fill="var(--run-mark)" /></svg
           >Kept</span
-        ><span
+        >${plan.kept.some(({ odd }) => odd) ? ODD_KEY : null}<span
           ><svg viewBox="0 0 10 14" aria-hidden="true">
             <path d="M5 3v8" stroke="var(--idle-mark)" stroke-width="1.5" /></svg
           >Dropped</span

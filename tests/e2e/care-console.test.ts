@@ -83,7 +83,7 @@ test("an administrator sees the plan that the guard holds and releases exactly t
   await held.getByText("More than 20 % of the snapshots").waitFor();
   await held.getByRole("button", { name: "Release…" }).click();
   await dialog().getByText("2 of 15 snapshots").waitFor();
-  await dialog().getByRole("button", { name: "Remove 2 snapshots" }).click();
+  await dialog().getByRole("button", { name: "Forget 2 snapshots" }).click();
   expect(await untilAsked(/\/release$/)).toEqual({ fingerprint: "plan-of-two" });
 });
 
@@ -96,7 +96,7 @@ test("a plan that changed meanwhile is shown anew instead of released", async ()
     problem(409, { code: "forget.plan_changed", message: "Another snapshot came." }),
   );
   await button("Release…").click();
-  await button("Remove 2 snapshots").click();
+  await button("Forget 2 snapshots").click();
   await dialog().getByText("The plan is no longer the one that was shown.").waitFor();
   await dialog().getByText("2 of 15 snapshots").waitFor();
 });
@@ -257,7 +257,7 @@ test("jobs are found by kind, state, host and day, and the filters are in the ad
   await button("Failed").click();
   await page.getByText("No jobs match").waitFor();
   await page.getByRole("link", { name: "Clear filters" }).click();
-  await page.getByRole("link", { name: "List snapshots" }).waitFor();
+  await page.getByRole("link", { name: "Snapshot list" }).waitFor();
 
   await page.goto(`${fake.origin}/hosts/${nas}`);
   await page

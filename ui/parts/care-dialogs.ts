@@ -89,12 +89,13 @@ export function ForgetDialog({ host, onClose }: Asked) {
     api.previewRetention(host.id, scheduleId, { keep: schedule!.retention!.keep }),
   );
   const removed = plan.value?.removed.length ?? 0;
+  const held = (plan.value?.held.length ?? 0) > 0;
   const because = plan.value === null ? "The plan is being read." : removed === 0 ? "Nothing would go." : undefined;
   return html`<${JobDialog}
     title=${`Forget snapshots of ${literal(host.name)}?`}
     host=${host}
-    action=${removed === 0 ? "Forget snapshots" : `Forget ${countOf(removed, "snapshot")}`}
-    danger
+    action=${removed === 0 ? "Forget snapshots" : `${held ? "Ask to forget" : "Forget"} ${countOf(removed, "snapshot")}`}
+    danger=${!held}
     onClose=${onClose}
     because=${because ?? (plan.value?.hostRefusal === undefined ? undefined : "The host's policy forbids it.")}
     body=${{ kind: "forget", scheduleId }}
@@ -137,7 +138,7 @@ export function PruneDialog({ host, onClose }: Asked) {
     <p class="fs13 dim">
       Data that no snapshot needs is removed for good. Snapshots stay. Other jobs on this repository wait until it ends.
     </p>
-    ${pruneNote(repository)}
+    ${pruneNote(host, repository)}
     <${RepositoryChoice} host=${host} value=${repositoryId} onChange=${setRepositoryId} />
     <${LimitFields} typed=${typed} own=${{}} onChange=${setTyped} />
     <${Field}
@@ -149,14 +150,18 @@ export function PruneDialog({ host, onClose }: Asked) {
   <//>`;
 }
 
-function pruneNote(repository: RepositoryResource | undefined) {
+function pruneNote(host: HostDetail, repository: RepositoryResource | undefined) {
   if (repository?.lastCheck?.ok === false)
     return notice(
       "bad",
       html`<b>The last check failed.</b> <span>A prune of a damaged repository can lose more.</span>`,
     );
   if (repository?.appendOnly === true && repository.admin === undefined)
-    return notice("warn", "The storage is append-only and there is no admin credential, so it will refuse.");
+    return notice(
+      "warn",
+      html`<b>The storage is append-only, so it will refuse.</b>
+        <span><a href=${`/hosts/${host.id}/repository`}>Add an admin credential</a> first, which may delete.</span>`,
+    );
   return null;
 }
 

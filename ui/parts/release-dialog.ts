@@ -38,7 +38,7 @@ export function ReleaseDialog({ job, onClose }: { job: JobResource; onClose: () 
         kind="danger-solid"
         because=${shown === null ? "The plan is being read." : shown.removed.length === 0 ? "Nothing would go." : undefined}
         onPress=${release}
-        >Remove ${shown === null ? "snapshots" : countOf(shown.removed.length, "snapshot")}<//
+        >Forget ${shown === null ? "snapshots" : countOf(shown.removed.length, "snapshot")}<//
       >`}
   >
     ${failure === null ? null : failureNotice(failure)}

@@ -72,7 +72,7 @@ export function RunPanel({ detail }: { detail: HostDetail }) {
         "Preview",
         keeping.length === 0 ? "No schedule has rules for what to keep." : undefined,
       )}
-      ${row("prune", "prune", "Prune", "Free the data of forgotten snapshots", "Run…", whyNoPrune(detail))}
+      ${row("prune", "prune", "Prune", pruneLine(detail), "Run…", whyNoPrune(detail))}
       ${row("unlock", "unlock", "Unlock", lockLine(detail), "Unlock…")}
       <li class="item">
         ${icon("gauge", "i-lg faint")}
@@ -114,6 +114,12 @@ function whyNoPrune(detail: HostDetail): string | undefined {
   if (detail.policy?.allowPrune === false)
     return `The host does not allow it. Run on it: ${policyCommand("allow_prune", "true")}`;
   return undefined;
+}
+
+function pruneLine({ repositories }: HostDetail): string {
+  return repositories.length > 0 && repositories.every((one) => one.appendOnly === true && one.admin === undefined)
+    ? "The storage is append-only: it needs an admin credential"
+    : "Free the data of forgotten snapshots";
 }
 
 function lockLine(detail: HostDetail): string {

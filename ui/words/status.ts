@@ -43,9 +43,9 @@ export const JOB_KIND: Record<JobKind, { noun: string; doing: string; verb: stri
   forget: { noun: "Forget", doing: "Forgetting snapshots of", verb: "forget" },
   prune: { noun: "Prune", doing: "Pruning", verb: "prune" },
   unlock: { noun: "Unlock", doing: "Unlocking", verb: "unlock" },
-  stats: { noun: "Measure", doing: "Measuring", verb: "measuring" },
-  init: { noun: "Create repository", doing: "Creating the repository of", verb: "creation" },
-  snapshots: { noun: "List snapshots", doing: "Listing the snapshots of", verb: "listing" },
+  stats: { noun: "Measurement", doing: "Measuring", verb: "measurement" },
+  init: { noun: "Repository creation", doing: "Creating the repository of", verb: "creation" },
+  snapshots: { noun: "Snapshot list", doing: "Listing the snapshots of", verb: "listing" },
 };
 
 /** What stands in place of the percentage while there is none. */

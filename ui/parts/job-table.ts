@@ -4,9 +4,9 @@ import type { JobResource } from "../../protocol/api.ts";
 import { activeJobs } from "../state/fleet.ts";
 import { literal } from "../words/literal.ts";
 import { percentText } from "../words/percent.ts";
+import { tookText } from "../words/phases.ts";
 import { countOf, sizeChangeText, sizeText } from "../words/size.ts";
 import { JOB_KIND, jobStatus } from "../words/status.ts";
-import { durationText } from "../words/time.ts";
 import { html } from "./html.ts";
 import { statusPill } from "./status-pill.ts";
 import { Ago, Since } from "./time.ts";
@@ -14,7 +14,7 @@ import { Ago, Since } from "./time.ts";
 /** Jobs, newest first. `withHost` adds whose they are. */
 export function JobTable({ jobs, withHost }: { jobs: readonly JobResource[]; withHost: boolean }) {
   return html`<div class="tblwrap">
-    <table>
+    <table class="jobs">
       <thead>
         <tr>
           <th scope="col">Job</th>
@@ -44,13 +44,13 @@ function JobRow({ job, withHost }: { job: JobResource; withHost: boolean }) {
     <td><a href=${address}>${JOB_KIND[job.kind].noun}</a></td>
     ${
       withHost
-        ? html`<td>
+        ? html`<td class="c-host">
             <a class="host" href=${`/hosts/${job.hostId}`}><bdi class="clip">${literal(job.hostName)}</bdi></a>
           </td>`
         : null
     }
-    <td>${statusPill(jobStatus(job), job.state === "running" ? html` ${percent}` : null)}</td>
-    <td><${Ago} at=${job.createdAtMs} /></td>
+    <td class="c-st">${statusPill(jobStatus(job), job.state === "running" ? html` ${percent}` : null)}</td>
+    <td class="c-at"><${Ago} at=${job.createdAtMs} /></td>
     <td class="num hide-sm">${took(job)}</td>
     <td class="num hide-sm">${changeText(job) ?? html`<span class="faint">none</span>`}</td>
     <td class="dim hide-sm">${literal(job.askedBy ?? job.scheduleName ?? "schedule")}</td>
@@ -70,5 +70,5 @@ function took(job: JobResource) {
   if (job.startedAtMs === undefined) return html`<span class="faint">not started</span>`;
   return job.finishedAtMs === undefined
     ? html`<${Since} at=${job.startedAtMs} />`
-    : durationText(job.finishedAtMs - job.startedAtMs);
+    : tookText(job.finishedAtMs - job.startedAtMs);
 }

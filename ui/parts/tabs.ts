@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { countText } from "../words/size.ts";
 import { html } from "./html.ts";
 
@@ -17,7 +18,14 @@ export function Tabs({ label, current, tabs }: { label: string; current: string;
     const at = links.indexOf(document.activeElement as HTMLElement);
     links[(at + by + links.length) % links.length]?.focus();
   }
-  return html`<nav class="tabs" aria-label=${label} onKeyDown=${move}>
+  // On a phone the tabs scroll in their own box: the current one is brought into it.
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const here = box.current?.querySelector<HTMLElement>("[aria-current]");
+    if (box.current && here)
+      box.current.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - box.current.clientWidth / 2;
+  }, [current]);
+  return html`<nav class="tabs" ref=${box} aria-label=${label} onKeyDown=${move}>
     ${tabs.map(
       (tab) =>
         html`<a href=${tab.href} aria-current=${tab.id === current ? "page" : undefined}

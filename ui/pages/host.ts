@@ -126,5 +126,5 @@ function Header({ host }: { host: HostDetail }) {
 
 function aboutText(host: HostResource): string {
   const restic = host.resticVersion === "" ? "no restic found" : `restic ${literal(host.resticVersion)}`;
-  return `${literal(host.os)}, ${literal(host.arch)}. Agent ${literal(host.agentVersion)}, ${restic}.`;
+  return `${literal(host.os === "linux" ? "Linux" : host.os)}, ${literal(host.arch)}. Agent ${literal(host.agentVersion)}, ${restic}.`;
 }

@@ -94,9 +94,7 @@ function LastDay({ hours }: { hours: FleetSummary["hours"] }) {
   const most = Math.max(1, ...hours.map((hour) => hour.succeeded + hour.failed));
   return html`<div class="card tile">
     <h2>Last 24 hours</h2>
-    <div class="stat">
-      ${all === 0 ? html`none<small>no backup ended</small>` : html`${shareText(succeeded, all)}<small>succeeded</small>`}
-    </div>
+    <div class="stat">${all === 0 ? "none" : html`${shareText(succeeded, all)}<small>succeeded</small>`}</div>
     <div
       class="hours"
       role="img"
@@ -111,7 +109,7 @@ function LastDay({ hours }: { hours: FleetSummary["hours"] }) {
       })}
     </div>
     <div class="foot">
-      ${countOf(all, "backup")}${failed > 0 ? html`, <a class="t-bad" href="/jobs?state=failed">${countText(failed)} failed</a>` : null}
+      ${all === 0 ? "No backup ended" : countOf(all, "backup")}${failed > 0 ? html`, <a class="t-bad" href="/jobs?state=failed">${countText(failed)} failed</a>` : null}
     </div>
   </div>`;
 }

@@ -1,8 +1,9 @@
 import type { JobResource } from "../../protocol/api.ts";
 import { now } from "../state/clock.ts";
 import { literal } from "../words/literal.ts";
+import { tookText } from "../words/phases.ts";
 import { JOB_KIND } from "../words/status.ts";
-import { absoluteText, clockText, durationText, whenText } from "../words/time.ts";
+import { absoluteText, clockText, whenText } from "../words/time.ts";
 import { html } from "./html.ts";
 import { Ago } from "./time.ts";
 
@@ -44,11 +45,11 @@ export function JobDetails(props: {
       ${row(job.source === "schedule" ? "Made" : "Asked", html`<${Ago} at=${job.createdAtMs} />`)}
       ${startedAtMs === null ? null : row("Started", clockText(startedAtMs))}
       ${finishedAtMs === null ? null : row("Ended", clockText(finishedAtMs))}
-      ${startedAtMs === null || finishedAtMs === null ? null : row("Took", durationText(finishedAtMs - startedAtMs))}
+      ${startedAtMs === null || finishedAtMs === null ? null : row("Took", tookText(finishedAtMs - startedAtMs))}
       ${job.releasedBy === undefined ? null : row("Released by", literal(job.releasedBy))}
       ${job.resticVersion === undefined ? null : row("restic", literal(job.resticVersion))}
       ${
-        snapshotId === null
+        snapshotId === null || job.kind !== "backup"
           ? null
           : row(
               "Snapshot",

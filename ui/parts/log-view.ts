@@ -148,7 +148,7 @@ export function LogView({ jobId, watch, ended }: { jobId: string; watch: JobWatc
         }</span
       >
       <span class="hintline hide-sm"
-        ><span><kbd>End</kbd> follow</span><span><kbd>n</kbd> next warning</span></span
+        ><span><kbd>End</kbd> ${ended ? "to the end" : "follow"}</span><span><kbd>n</kbd> next warning</span></span
       >
     </div>
   </section>`;

@@ -15,7 +15,7 @@ test("a fleet without risk says what holds", () => {
   expect(fleetVerdict({ ...fleet, protected: 15, atRisk: 0 }).title).toBe("No host is at risk");
   expect(fleetVerdict({ ...fleet, total: 1, protected: 0, atRisk: 0, offline: 0, new: 1 })).toEqual({
     title: "No host has been backed up yet",
-    line: "1 has no backup yet.",
+    line: "Run a first backup, or give a host a schedule.",
   });
 });
 

@@ -22,7 +22,8 @@ export function fleetVerdict(fleet: FleetSummary): { title: string; line: string
       title: total === 1 ? "Your host is protected" : `All ${countText(total)} hosts are protected`,
       line: "Every last backup is in time and complete.",
     };
-  if (fleet.protected === 0 && fleet.offline === 0) return { title: "No host has been backed up yet", line };
+  if (fleet.protected === 0 && fleet.offline === 0)
+    return { title: "No host has been backed up yet", line: "Run a first backup, or give a host a schedule." };
   return { title: "No host is at risk", line };
 }
 

@@ -35,7 +35,7 @@ export function HostSnapshots({ host }: { host: HostDetail }) {
         ${icon("search")}
         <input
           type="search"
-          placeholder="Filter by path, schedule, tag or ID"
+          placeholder="Path, schedule, tag or ID"
           aria-label="Filter snapshots"
           value=${text}
           onInput=${(event: Event) => setText((event.currentTarget as HTMLInputElement).value)}

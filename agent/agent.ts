@@ -64,7 +64,8 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
   const signKey = fromBase64url(config.signKey)!;
   const policy = () => readPolicy(directories);
   const pin = new RepositoryPin(pinFile(directories));
-  pinWhatIsHeld(pin, vault, log);
+  const atStart = policy();
+  if (atStart.ok && atStart.value.allowRepositories === "first") pinWhatIsHeld(pin, vault, log);
   const judged = new JudgedUnder(statePath(directories, "judged.json"));
   const rules = new HostRules({
     policy,

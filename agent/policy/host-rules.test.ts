@@ -94,6 +94,19 @@ test("a denied path is refused, and one below a backup's path is left out by a p
   expect(await judged(backup())).toContain("policy set deny_paths none");
 });
 
+test("a path means to the policy what it means to restic, which leaves .. out before it follows links", async () => {
+  mkdirSync(join(folder, "data/a/b/c"), { recursive: true });
+  mkdirSync(join(folder, "secret"));
+  symlinkSync(join(folder, "data/a/b/c"), join(folder, "data/link"));
+  allow({ allowPaths: [join(folder, "data")] });
+  // By the kernel data/a/b/secret, by restic the folder's own.
+  expect(await judged(backup({ paths: [`${folder}/data/link/../../secret`] }))).toContain("does not allow");
+  allow({ allowPaths: null, denyPaths: [join(folder, "data/secret")] });
+  expect(await judged(backup({ paths: [`${folder}/data/link/../secret`] }))).toContain("denies");
+  const outcome = await rules.judgeJob(backup({ paths: [`${folder}/data/link/../`] }), null);
+  expect(outcome).toMatchObject({ ok: true, value: { spec: { excludes: ["*.tmp", join(folder, "data/secret")] } } });
+});
+
 test("hooks run as far as the host allows them", async () => {
   const named = { kind: "named", name: "dump" } as const;
   const remote = { kind: "remote", text: "true" } as const;

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import { ok, type Result } from "../../protocol/failure.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { RealPaths } from "./real-paths.ts";
@@ -6,6 +6,11 @@ import { forbidden, setCommand, type PolicyCommand } from "./refusals.ts";
 
 function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}
+
+function clean(path: string): string {
+  const short = normalize(path);
+  return short.length > 1 && short.endsWith("/") ? short.slice(0, -1) : short;
 }
 
 /** A path as an exclude pattern that means it and nothing else (restic manual, "Excluding Files"; Go's filepath.Match). */
@@ -27,14 +32,16 @@ export async function judgePaths(
   if (policy.allowPaths === null && policy.denyPaths.length === 0) return ok({ excludes: [] });
   const realAllowed = await realPaths.all(policy.allowPaths ?? []);
   const realDenied = await realPaths.all(policy.denyPaths);
-  const realAsked = await realPaths.all(paths);
+  // restic saves what a path means without its dots, wherever the links before them lead (filepath.Clean in its archiver).
+  const asked = paths.map(clean);
+  const realAsked = await realPaths.all(asked);
   if (!realAllowed.ok) return realAllowed;
   if (!realDenied.ok) return realDenied;
   if (!realAsked.ok) return realAsked;
   const allowed = policy.allowPaths === null ? null : realAllowed.value;
   const denied = policy.denyPaths.map((path, i) => ({ path, real: realDenied.value[i]! }));
   const excludes: string[] = [];
-  for (const [i, path] of paths.entries()) {
+  for (const [i, path] of asked.entries()) {
     const real = realAsked.value[i]!;
     if (allowed && !allowed.some((folder) => isWithin(real, folder)))
       return forbidden(

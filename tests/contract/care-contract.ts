@@ -20,6 +20,7 @@ import {
   recordHeldDiscarded,
   recordNothingToForget,
   recordReleaseUndone,
+  recordVouched,
 } from "../../worker/store/forgets.ts";
 import { listJobRows, loadJob, type NewJob } from "../../worker/store/jobs.ts";
 import { listRepositoryRows, repositoryResource } from "../../worker/store/repositories.ts";
@@ -100,7 +101,7 @@ export function describeCare(runtime: string, open: () => Promise<Database>): vo
       expect(first.spec.snapshotIds).toHaveLength(5);
       expect(await recordForgetQueued(db, seen, first, false, entry("job.run", first.id), at)).toBe(true);
       expect(await recordForgetQueued(db, seen, second, false, entry("job.run", second.id), at)).toBe(false);
-      expect(await recordForgetHeld(db, seen, second, held("a"), null, at)).toBe(false);
+      expect(await recordForgetHeld(db, seen, second, held("a"), null, at)).toBeNull();
       expect(await recordNothingToForget(db, seen, at)).toBe(false);
       expect([await stateOf(db, first.id), await stateOf(db, second.id)]).toEqual(["queued", undefined]);
       expect([await auditOf(db, first.id), await auditOf(db, second.id)]).toEqual([["job.run"], []]);
@@ -111,8 +112,8 @@ export function describeCare(runtime: string, open: () => Promise<Database>): vo
       const db = await open();
       const { read, job, scheduleId, repositoryId } = await addRetained(db);
       const made = await job();
-      expect(await recordForgetHeld(db, await read(), made, held("a"), entry("job.run", made.id), at)).toBe(true);
-      expect(await recordForgetHeld(db, await read(), await job(), held("b"), null, at)).toBe(true);
+      expect(await recordForgetHeld(db, await read(), made, held("a"), entry("job.run", made.id), at)).toBe(made.id);
+      expect(await recordForgetHeld(db, await read(), await job(), held("b"), null, at)).toBe(made.id);
       expect(await loadJob(db, made.id)).toMatchObject({ state: "held", held: { fingerprint: "b" } });
       const seen = await read();
       const release = (fingerprint: string) => ({
@@ -127,10 +128,17 @@ export function describeCare(runtime: string, open: () => Promise<Database>): vo
       expect(await recordForgetReleased(db, seen, release("b"), audit, at)).toBe(false);
       expect(await auditOf(db, made.id)).toEqual(expect.arrayContaining(["job.run", "job.release"]));
       expect(await auditOf(db, made.id)).toHaveLength(2);
-      const vouched = await db.select().from(snapshots).where(eq(snapshots.repositoryId, repositoryId));
-      expect(vouched.filter((row) => row.vouched === 1)).toHaveLength(1);
+      const vouched = async () =>
+        (await db.select().from(snapshots).where(eq(snapshots.repositoryId, repositoryId))).filter(
+          (row) => row.vouched,
+        );
+      expect(await vouched()).toHaveLength(0);
+      await recordVouched(db, seen, NOW_MS - 1);
+      expect(await vouched()).toHaveLength(0);
+      await recordVouched(db, seen, NOW_MS);
+      expect(await vouched()).toHaveLength(1);
       expect((await read()).heldJobId).toBeNull();
-      await recordReleaseUndone(db, scheduleId, made.id);
+      await recordReleaseUndone(db, scheduleId, { id: made.id, createdAtMs: NOW_MS });
       expect(await stateOf(db, made.id)).toBe("held");
       expect((await read()).heldJobId).toBe(made.id);
       const discard = () =>

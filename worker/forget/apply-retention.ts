@@ -64,8 +64,8 @@ export async function applyRetention(
   if (plan.held.length > 0 && !confirmed) {
     const { fingerprint, held: reasons } = plan;
     const held = { fingerprint, reasons, removed: plan.removed.length, kept: plan.kept.length };
-    if (!(await recordForgetHeld(db, seen, job, held, audit, at))) return { is: "overtaken" };
-    return { is: "held", jobId: seen.heldJobId ?? job.id };
+    const jobId = await recordForgetHeld(db, seen, job, held, audit, at);
+    return jobId === null ? { is: "overtaken" } : { is: "held", jobId };
   }
   if (!(await recordForgetQueued(db, seen, job, confirmed, audit, at))) return { is: "overtaken" };
   return { is: "queued", job, ended: seen.heldJobId };

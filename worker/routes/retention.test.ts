@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fail } from "../../protocol/failure.ts";
 import type { RetentionPlan } from "../../protocol/schedule.ts";
 import { addHost, addSchedule, addSnapshots, type TestHost } from "../../tests/support/fleet.ts";
@@ -144,6 +144,36 @@ test("a host that does not take a released forget leaves it held", async () => {
   expect(schedule()["held_job"]).toBe(id);
   server.relay(host.hostId).enqueueAnswer = null;
   expect((await release(id, held.fingerprint)).status).toBe(202);
+});
+
+test("a released forget whose relay took it without an answer is not held again, and the next plan is", async () => {
+  await addSnapshots(server.runtime, host, daysAgo(10));
+  await addSnapshots(server.runtime, host, [server.nowMs() - 400 * DAY_MS], { firstSeenAtMs: server.nowMs() });
+  keeps({ last: 5 });
+  const { id, held } = (await forget()).json;
+  server.advance(40 * DAY_MS);
+  const enqueue = vi.spyOn(server.relay(host.hostId), "enqueue").mockRejectedValueOnce(new Error("cut"));
+  const released = await release(id, held.fingerprint, await server.token("admin"));
+  expect(released).toMatchObject({ status: 202, json: { state: "queued" } });
+  expect(job(id)).toMatchObject({ state: "queued", created_at: server.nowMs() });
+  expect(server.sqlite.prepare("SELECT count(*) FROM snapshots WHERE vouched = 1").pluck().get()).toBe(0);
+  await tick();
+  expect(enqueue).toHaveBeenCalledTimes(2);
+  server.sqlite.exec("UPDATE jobs SET fact_no = 1, state = 'running'");
+  backedUp();
+  await tick();
+  expect(states()).toEqual(["running"]);
+});
+
+test("a forget that ran while it was taken for held keeps no later plan from being held", async () => {
+  await addSnapshots(server.runtime, host, daysAgo(10));
+  keeps({ last: 5 });
+  const { id } = (await forget()).json;
+  server.sqlite.prepare("UPDATE jobs SET state = 'failed', fact_no = 2").run();
+  const again = (await forget()).json;
+  expect(again).toMatchObject({ state: "held" });
+  expect(again.id).not.toBe(id);
+  expect(schedule()["held_job"]).toBe(again.id);
 });
 
 test("a held forget is one job, brought up to date in place, and ends when its plan is no longer held", async () => {

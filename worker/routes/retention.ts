@@ -15,6 +15,7 @@ import {
   recordForgetReleased,
   recordReleaseUndone,
   recordRetentionDue,
+  recordVouched,
   type Retained,
 } from "../store/forgets.ts";
 import { loadJob } from "../store/jobs.ts";
@@ -77,33 +78,34 @@ export const retentionRoutes = [
         detail: { jobId: job.id, kind: job.kind, removed: plan.removed.length, reasons: plan.held },
       };
       if (!(await recordForgetReleased(db, retained, release, audit, at))) return planChanged();
-      const taken = await handOverReleased(runtime, retained, plan, job, notAfterMs);
+      const taken = await handOverReleased(runtime, retained, plan, job, { atMs: at.nowMs, notAfterMs });
       await announceJob(runtime, job.hostId, job.id);
       return taken.ok ? ok((await loadJob(db, job.id)) ?? job) : taken;
     },
   }),
 ];
 
-/** What the host does not take is held again: a release that did nothing must not look like one. */
+/**
+ * What the relay refuses is held again: a release that did nothing must not look like one. When it cannot be reached it
+ * may have taken the job all the same, so that stays queued and is offered again by the sweeper.
+ */
 async function handOverReleased(
   runtime: Runtime,
   retained: Retained,
   plan: ForgetPlan,
   job: JobResource,
-  notAfterMs: number,
+  release: { atMs: number; notAfterMs: number },
 ): Promise<Result<null>> {
-  const undo = () => recordReleaseUndone(runtime.db, retained.scheduleId, job.id);
   const spec = forgetSpec(retained, plan);
-  const { id: jobId, createdAtMs, hostId } = job;
+  const { id: jobId, hostId } = job;
+  const { notAfterMs, atMs: createdAtMs } = release;
   try {
     const taken = await handOver(runtime, hostId, { jobId, spec, notAfterMs, createdAtMs, cancelAsked: false });
-    if (!taken.ok) await undo();
+    if (taken.ok) await recordVouched(runtime.db, retained, createdAtMs);
+    else await recordReleaseUndone(runtime.db, retained.scheduleId, job);
     return taken;
   } catch (error) {
     runtime.log.warn("relay.enqueue_failed", { hostId, jobId, error });
-    await undo();
-    return fail("server.unavailable", "The host could not be reached. The forget is still held: try again.", {
-      retry: true,
-    });
+    return ok(null);
   }
 }

@@ -126,6 +126,17 @@ test("a scheduled job that ran offline makes its own row, named after its schedu
   expect(jobRow(jobId)).toMatchObject({ state: "succeeded", schedule_name: "manual", source: "schedule" });
 });
 
+test("a forget that was put back to held is held no longer once its relay speaks of it", async () => {
+  await record([job({ kind: "forget", state: "queued", factNo: 0 })]);
+  server.sqlite.prepare("UPDATE jobs SET state = 'held', fact_no = 0").run();
+  server.sqlite.prepare("UPDATE schedules SET held_job = ?").run(jobId);
+  const heldJob = () => server.sqlite.prepare("SELECT held_job FROM schedules").pluck().get();
+  await record([job({ kind: "forget", jobId: uuidv7(server.nowMs(), server.runtime.random) })]);
+  expect(heldJob()).toBe(jobId);
+  await record([job({ kind: "forget", factNo: 2 })]);
+  expect([jobRow(jobId)["state"], heldJob()]).toEqual(["running", null]);
+});
+
 test("an older state that lands late does not undo a verdict", async () => {
   await record([finished(3, "failed")]);
   await record([job({ factNo: 2 })]);

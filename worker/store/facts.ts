@@ -18,7 +18,7 @@ import { loadHost } from "./hosts.ts";
 import { insertWhere } from "./insert-where.ts";
 import { keptWrites } from "./kept.ts";
 import { careWrites } from "./measurements.ts";
-import { hosts, jobs, repositories, snapshots } from "./schema.ts";
+import { hosts, jobs, repositories, schedules, snapshots } from "./schema.ts";
 import { refreshSeverityStatement } from "./severity.ts";
 
 /** D1 runs a batch as one transaction within one time limit: small ones keep others from waiting. */
@@ -202,11 +202,25 @@ function jobWrite(db: Database, hostId: string, fact: JobFact): Write {
     setWhere: sql`excluded.fact_no > jobs.fact_no AND excluded.host_id = jobs.host_id`,
   });
   return {
-    statements: [upsert, ...careWrites(db, hostId, fact)],
+    statements: [
+      upsert,
+      ...(fact.kind === "forget" ? [notHeldStatement(db, hostId, fact)] : []),
+      ...careWrites(db, hostId, fact),
+    ],
     message: { type: "jobChanged", hostId, jobId: fact.jobId, kind: fact.kind, state: fact.state },
     counts: fact.kind === "check" && TERMINAL_STATES.has(fact.state) ? CHECKS : NOTHING,
     ...(isVerdict(fact) ? { verdict: fact } : {}),
   };
+}
+
+/** A forget of which its relay speaks is held no longer, also where its release was taken for a failure. */
+function notHeldStatement(db: Database, hostId: string, { jobId }: JobFact) {
+  return db
+    .update(schedules)
+    .set({ heldJob: null })
+    .where(
+      sql`host_id = ${hostId} AND held_job = ${jobId} AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ${jobId} AND state = 'held')`,
+    );
 }
 
 /** Rows of this host's repositories: a range of the primary key for each. */

@@ -8,7 +8,7 @@ import type { ForgetSpec } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
 import { insertWhere } from "./insert-where.ts";
-import { queuedJobRow, type NewJob } from "./jobs.ts";
+import { openJobs, queuedJobRow, type NewJob } from "./jobs.ts";
 import { hosts, jobs, repositories, schedules, snapshots } from "./schema.ts";
 import { inGroup, type SnapshotGroup } from "./snapshots.ts";
 
@@ -88,14 +88,10 @@ export async function hasOpenForget(
   const rows = await db
     .select({ id: jobs.id })
     .from(jobs)
-    .where(
-      sql`host_id = ${retained.hostId} AND created_at > ${nowMs - OPEN_WITHIN_MS} AND kind = 'forget'
-        AND schedule_id = ${retained.scheduleId} AND state IN ('queued', 'running')`,
-    )
+    .where(sql`${openJobs(retained.hostId, nowMs)} AND kind = 'forget' AND schedule_id = ${retained.scheduleId}`)
     .limit(1);
   return rows.length > 0;
 }
-const OPEN_WITHIN_MS = 7 * 24 * 3600_000;
 
 type Held = NonNullable<JobResource["held"]>;
 type Statement = BatchItem<"sqlite">;
@@ -108,7 +104,7 @@ interface At {
  * The statement that takes what is due from the schedule, if nothing about its forgets changed since it was read. Every
  * batch below begins with it, so that of two that decide at once the second writes nothing.
  */
-function taken(db: Database, seen: Retained, heldJobId: string | null) {
+function taken(db: Database, seen: Retained, heldJobId: string | SQL | null) {
   return db
     .update(schedules)
     .set({ firesAt: null, releasedPlan: null, heldJob: heldJobId })
@@ -139,14 +135,14 @@ export async function recordNothingToForget(db: Database, seen: Retained, at: At
   return run(db, taken(db, seen, null), ...endHeld(db, seen, sql`changes() > 0`, at));
 }
 
-/** Believes the times of a group that an administrator has seen, once `won` holds. */
-function vouch(db: Database, group: SnapshotGroup, won: SQL) {
+/** Believes the times of a group that an administrator has seen at `seenAtMs`, once `won` holds. */
+function vouch(db: Database, group: SnapshotGroup, seenAtMs: number, won: SQL) {
   return db
     .update(snapshots)
     .set({ vouched: 1 })
     .where(
       sql`${inGroup(group)} AND vouched = 0 AND abs(time - first_seen_at) > ${GUARD_TIME_MS}
-        AND ${won}`,
+        AND first_seen_at <= ${seenAtMs} AND ${won}`,
     );
 }
 
@@ -166,11 +162,14 @@ export async function recordForgetQueued(
     insertWhere(db, jobs, queuedJobRow(job, at.nowMs), sql`changes() > 0`).onConflictDoNothing(),
     ...(audit ? [auditStatement(db, audit, { ...at, ifChanged: true })] : []),
     ...endHeld(db, seen, made, at),
-    ...(confirmed ? [vouch(db, seen, made)] : []),
+    ...(confirmed ? [vouch(db, seen, at.nowMs, made)] : []),
   );
 }
 
-/** A forget that the guard holds until an administrator releases it. A held one of the schedule is replaced in place. */
+/**
+ * A forget that the guard holds until an administrator releases it. A held one of the schedule is replaced in place.
+ * Answers the id of the job that is held; null when the schedule is not as it was read.
+ */
 export async function recordForgetHeld(
   db: Database,
   seen: Retained,
@@ -178,31 +177,36 @@ export async function recordForgetHeld(
   held: Held,
   audit: AuditEntry | null,
   at: At,
-): Promise<boolean> {
+): Promise<string | null> {
   const text = JSON.stringify(held);
-  if (seen.heldJobId !== null) {
-    return run(
-      db,
-      taken(db, seen, seen.heldJobId),
-      db
-        .update(jobs)
-        .set({ spec: JSON.stringify(job.spec), held: text })
-        .where(sql`id = ${seen.heldJobId} AND state = 'held' AND held <> ${text} AND changes() > 0`),
-    );
-  }
   const row = { ...queuedJobRow(job, at.nowMs), state: "held", held: text, notAfter: null } as const;
-  return run(
-    db,
-    taken(db, seen, job.id),
-    insertWhere(db, jobs, row, sql`changes() > 0`).onConflictDoNothing(),
+  const { spec, scheduleName, repositoryId } = row;
+  // One that its relay took after all is held no longer, whatever the schedule says.
+  const still = sql`id = ${seen.heldJobId} AND state = 'held'`;
+  const kept = sql`CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE ${still}) THEN held_job ELSE ${job.id} END`;
+  const isNew = sql`EXISTS (SELECT 1 FROM schedules WHERE id = ${seen.scheduleId} AND held_job = ${job.id})`;
+  const [won, , made] = (await db.batch([
+    taken(db, seen, kept),
+    db
+      .update(jobs)
+      .set({ spec, scheduleName, repositoryId, held: text })
+      .where(
+        sql`${still} AND (held <> ${text} OR spec <> ${spec} OR schedule_name IS NOT ${scheduleName}) AND changes() > 0`,
+      ),
+    insertWhere(db, jobs, row, isNew).onConflictDoNothing(),
     ...(audit ? [auditStatement(db, audit, { ...at, ifChanged: true })] : []),
-  );
+  ])) as { meta: { changes: number } }[];
+  if (won!.meta.changes === 0) return null;
+  return made!.meta.changes > 0 ? job.id : seen.heldJobId;
 }
 
-/** An administrator releases exactly this plan. False when it is no longer the one that is held. */
+/**
+ * An administrator releases exactly this plan. False when it is no longer the one that is held. The job counts as made
+ * now: it may have been held longer than anyone looks back for a job that is under way.
+ */
 export async function recordForgetReleased(
   db: Database,
-  seen: Retained,
+  seen: Pick<Retained, "scheduleId">,
   release: { jobId: string; fingerprint: string; releasedBy: string; notAfterMs: number },
   audit: AuditEntry,
   at: At,
@@ -213,15 +217,19 @@ export async function recordForgetReleased(
     db,
     db
       .update(jobs)
-      .set({ state: "queued", releasedBy, notAfter: notAfterMs })
+      .set({ state: "queued", releasedBy, notAfter: notAfterMs, createdAt: at.nowMs })
       .where(sql`id = ${jobId} AND state = 'held' AND json_extract(held, '$.fingerprint') = ${fingerprint}`),
     auditStatement(db, audit, { ...at, ifChanged: true }),
     db
       .update(schedules)
       .set({ heldJob: null })
       .where(sql`id = ${seen.scheduleId} AND held_job = ${jobId} AND ${released}`),
-    vouch(db, seen, released),
   );
+}
+
+/** A released forget is on its way: the odd times that were in view at `seenAtMs` are believed from now on. */
+export async function recordVouched(db: Database, group: SnapshotGroup, seenAtMs: number): Promise<void> {
+  await vouch(db, group, seenAtMs, sql`1`);
 }
 
 /** The plan that is held is out of date: the fleet clock makes it anew. */
@@ -232,16 +240,20 @@ export async function recordRetentionDue(db: Database, seen: Retained, nowMs: nu
     .where(sql`id = ${seen.scheduleId} AND held_job IS NOT NULL`);
 }
 
-/** The host did not take a released forget: it is held again, as long as no relay has spoken of it. */
-export async function recordReleaseUndone(db: Database, scheduleId: string, jobId: string): Promise<void> {
+/** The host's relay refused a released forget: it is held again, as long as no relay has spoken of it. */
+export async function recordReleaseUndone(
+  db: Database,
+  scheduleId: string,
+  job: Pick<JobResource, "id" | "createdAtMs">,
+): Promise<void> {
   await db.batch([
     db
       .update(jobs)
-      .set({ state: "held", releasedBy: null, notAfter: null })
-      .where(sql`id = ${jobId} AND state = 'queued' AND fact_no = 0`),
+      .set({ state: "held", releasedBy: null, notAfter: null, createdAt: job.createdAtMs })
+      .where(sql`id = ${job.id} AND state = 'queued' AND fact_no = 0`),
     db
       .update(schedules)
-      .set({ heldJob: jobId })
+      .set({ heldJob: job.id })
       .where(sql`id = ${scheduleId} AND held_job IS NULL AND changes() > 0`),
   ]);
 }

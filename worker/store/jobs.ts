@@ -9,6 +9,14 @@ import { auditStatement, type AuditEntry } from "./audit.ts";
 import { insertWhere, type RowOrSql } from "./insert-where.ts";
 import { hosts, jobs } from "./schema.ts";
 
+/** How far back a job that is under way is looked for: no restic runs longer. */
+const OPEN_WITHIN_MS = 7 * 24 * 3600_000;
+
+/** A host's jobs that wait, run, or whose host is silent. */
+export function openJobs(hostId: string | SQL, nowMs: number): SQL {
+  return sql`host_id = ${hostId} AND created_at > ${nowMs - OPEN_WITHIN_MS} AND state IN ('queued', 'running', 'unknown')`;
+}
+
 /** How far back an earlier request of the same schedule is looked for: a queued job is settled long before. */
 const SAME_SCHEDULE_WITHIN_MS = 24 * 3600_000;
 

@@ -7,6 +7,7 @@ import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
 import { waitFor } from "../../tests/support/process.ts";
 import { SpoolBudget } from "../link/spool/budget.ts";
 import { linux } from "../platform/linux.ts";
+import type { Platform } from "../platform/platform.ts";
 import { HostRules } from "../policy/host-rules.ts";
 import { RepositoryPin } from "../policy/repository-pin.ts";
 import { ResticFinder } from "../restic/find.ts";
@@ -23,11 +24,13 @@ let folder: string;
 let journal: Journal;
 let jobs: Jobs;
 let linked: boolean;
+let platform: Platform;
 
 /** Jobs of a host whose policy cannot be read, so that each ends as soon as it may start. */
 beforeEach(() => {
   folder = temporaryFolder("jobs");
   linked = false;
+  platform = { ...linux };
   journal = Journal.open({
     directory: join(folder, "jobs"),
     budget: new SpoolBudget(),
@@ -44,7 +47,7 @@ beforeEach(() => {
     host: {
       finder: new ResticFinder(null, linux),
       vault: {} as Vault,
-      platform: linux,
+      platform,
       hostname: "host",
       ownEnv: {},
       cacheDirectory: folder,
@@ -191,3 +194,18 @@ test(
     expect(journal.knows(id(2059))).toBe(false);
   },
 );
+
+test("a job of a former agent that cannot be cleared up gets its verdict, and the next ones run", async () => {
+  const entry = { jobId: id(5), acceptedAtMs: 1, state: "running", spec: null, child: null, lent: null } as const;
+  journal.accept({ ...entry, serverMayKnow: true }, () => {});
+  jobs.fire(fire(7, 2));
+  platform.findOrphans = () => {
+    throw new Error("no /proc");
+  };
+  await jobs.recover();
+  await waitFor("the verdicts", () => journal.unfinished().length === 0);
+  expect(verdicts()).toEqual([
+    [id(5), "job.interrupted"],
+    [id(7), "policy.unreadable"],
+  ]);
+});

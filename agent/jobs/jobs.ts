@@ -245,21 +245,30 @@ export class Jobs {
   }
 
   async #settle(job: JournalJob): Promise<void> {
-    const { jobId, child, spec } = job.entry;
-    const dead = await killOrphans(jobId, child, this.#host.platform);
+    const { jobId } = job.entry;
     this.#log.info(`job ${jobId}: was interrupted by the end of a former agent`);
     this.#say(job, "The agent stopped in the middle of this job and has started again");
+    try {
+      await this.#clearAfter(job);
+    } catch (error) {
+      // The verdict comes all the same: whatever is wrong with this job must not keep the next ones from running.
+      this.#log.warn(`job ${jobId}: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+    this.#finish(job, interruptedVerdict("The agent was ended in the middle of the job."));
+  }
+
+  async #clearAfter(job: JournalJob): Promise<void> {
+    const { jobId, child, spec } = job.entry;
+    const dead = await killOrphans(jobId, child, this.#host.platform);
     if (!dead)
       this.#say(
         job,
         "A process of this job does not end; restart the host before you rely on its repository",
         "warning",
       );
-    if (spec) {
-      await this.#unlockAfter(job, spec);
-      await this.#postHookAfter(job, spec);
-    }
-    this.#finish(job, interruptedVerdict("The agent was ended in the middle of the job."));
+    if (!spec) return;
+    await this.#unlockAfter(job, spec);
+    await this.#postHookAfter(job, spec);
   }
 
   async #unlockAfter(job: JournalJob, spec: JobSpec): Promise<void> {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
@@ -28,16 +28,18 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(folder));
 
-const open = () =>
+const open = (
+  onTrouble: (why: string | null) => void = (why) => {
+    throw new Error(why ?? "");
+  },
+) =>
   Journal.open({
     directory: join(folder, "jobs"),
     budget: new SpoolBudget(),
     nowMs: () => nowMs,
     after: () => () => {},
     onKept: () => {},
-    onTrouble: (why) => {
-      throw new Error(why ?? "");
-    },
+    onTrouble,
   });
 
 test("a job is known from its acceptance to 30 days after its verdict was acknowledged", () => {
@@ -109,4 +111,35 @@ test("an entry that an older agent kept may be known to the server", () => {
   const { serverMayKnow: _, ...older } = entry;
   writeFileSync(join(folder, "jobs", jobId, "job.json"), JSON.stringify(older));
   expect(open().hello()).toMatchObject([{ jobId }]);
+});
+
+test("a job whose verdict was lost with the memory it was in is settled by the next start", () => {
+  const journal = open();
+  const job = journal.accept({ ...entry, state: "running" }, (spool) => spool.add(accepted));
+  journal.update(job, { state: "finished" });
+  expect(open().unfinished()).toMatchObject([{ entry: { jobId, state: "running" } }]);
+});
+
+test("a job whose records cannot be read is said, and keeps no other from its start", () => {
+  const journal = open();
+  for (const one of [jobId, repositoryId]) journal.accept({ ...entry, jobId: one }, (spool) => spool.add(accepted));
+  rmSync(join(folder, "jobs", jobId, "1.log"));
+  mkdirSync(join(folder, "jobs", jobId, "1.log"));
+  const said: (string | null)[] = [];
+  const again = open((why) => said.push(why));
+  expect(again.jobs().map((job) => job.entry.jobId)).toEqual([repositoryId]);
+  expect(said.join()).toContain(`Job ${jobId} is left out`);
+});
+
+test("an agent that runs for months forgets old ids as it goes", () => {
+  const journal = open();
+  const finish = (one: string) => {
+    const job = journal.accept({ ...entry, jobId: one }, (spool) => spool.add(finished));
+    journal.finish(job);
+    journal.acknowledge(one, 1);
+  };
+  finish(jobId);
+  nowMs += 31 * 24 * 3600_000;
+  finish(repositoryId);
+  expect([jobId, repositoryId].map((one) => journal.knows(one))).toEqual([false, true]);
 });

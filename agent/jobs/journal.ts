@@ -214,15 +214,29 @@ export class Journal {
   }
 
   #loadJob(entry: JournalEntry): void {
-    const job: JournalJob = { entry, spool: JobSpool.open(this.#spoolOptions(entry.jobId)) };
+    let spool: JobSpool;
+    try {
+      spool = JobSpool.open(this.#spoolOptions(entry.jobId));
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.#options.onTrouble(`${error.message}. Job ${entry.jobId} is left out; its records stay where they are.`);
+      return;
+    }
+    const job: JournalJob = { entry, spool };
     this.#place(job);
-    if (job.spool.ended && entry.state !== "finished") this.finish(job);
+    if (spool.ended && entry.state !== "finished") this.finish(job);
+    // Its verdict was in memory when the agent died, for the disk had refused it: the next start settles it.
+    if (!spool.ended && entry.state === "finished") this.update(job, { state: "running" });
   }
 
   #forget(job: JournalJob): void {
     const { jobId } = job.entry;
     const atMs = this.#options.nowMs();
     this.#tombstones.set(jobId, atMs);
+    for (const [oldest, sinceMs] of this.#tombstones) {
+      if (atMs - sinceMs <= SUMMARY_KEEP_MS) break;
+      this.#tombstones.delete(oldest);
+    }
     // The id is kept before the job leaves: at no moment is a job that ran unknown.
     const kept = this.#attempt(() => this.#appendTombstone(jobId, atMs));
     for (const index of [this.#jobs, this.#unfinished, this.#listed, this.#unlisted]) index.delete(jobId);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { killOrphans } from "../jobs/orphans.ts";
 import { waitFor } from "../../tests/support/process.ts";
 import { linux } from "./linux.ts";
@@ -41,6 +41,22 @@ test("it is found by its group too, and a pid that is somebody else's by now is 
   await waitFor("the rest of the group", () => linux.findOrphans("unknown", mark).length === 1);
   expect(await killOrphans("unknown", mark, linux)).toBe(true);
   expect(linux.isAlive(mark)).toBe(false);
+});
+
+test("a process of another user is no fault of the agent: it is let be until it ends", async () => {
+  const child = await startGroup({ RM_JOB_ID: "job-2" });
+  const real = process.kill.bind(process);
+  let refused = 0;
+  const kill = vi.spyOn(process, "kill").mockImplementation((pid, signal) => {
+    if (refused++ >= 3) return real(pid, signal);
+    throw Object.assign(new Error("kill EPERM"), { code: "EPERM", syscall: "kill" });
+  });
+  try {
+    expect(linux.signalGroup(child.pid!, "SIGINT")).toBe(false);
+    expect(await killOrphans("job-2", null, linux)).toBe(true);
+  } finally {
+    kill.mockRestore();
+  }
 });
 
 test("machine facts hold no serial number in clear", () => {

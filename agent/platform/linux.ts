@@ -56,7 +56,9 @@ export const linux: Platform = {
       process.kill(-pid, signal);
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+      // EPERM: all that is left of the group belongs to another user, such as what a hook started with sudo.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ESRCH" || code === "EPERM") return false;
       throw error;
     }
   },

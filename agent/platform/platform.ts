@@ -24,6 +24,6 @@ export interface Platform {
   isListed(mark: ProcessMark): boolean;
   /** Pids of what is left of a job: the marked process, its group, and whatever carries RM_JOB_ID=jobId. */
   findOrphans(jobId: string, child: ProcessMark | null): number[];
-  /** Signals a child that leads a process group, and its group; false when it is gone. */
+  /** Signals a child that leads a process group, and its group; false when it is gone or another user's. */
   signalGroup(pid: number, signal: "SIGINT" | "SIGKILL"): boolean;
 }

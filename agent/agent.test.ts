@@ -144,6 +144,18 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(relay.faults).toEqual([]);
   });
 
+  test("restic that the kernel killed leaves no lock behind", async (context) => {
+    const scene = await enrolled(context);
+    const { relay } = scene;
+    await scene.start(scene.slowRestic());
+    await scene.giveRepository();
+    const jobId = relay.startJob(scene.spec({ verbose: true }));
+    await scene.firstFile(jobId);
+    for (const pid of pidsWithEnvironment("RM_JOB_ID", jobId)) process.kill(pid, "SIGKILL");
+    expect(await relay.finished(jobId)).toMatchObject({ failure: { code: "job.interrupted" } });
+    expect(await scene.locks()).toBe("");
+  });
+
   test("a cancelled backup ends without a snapshot and without a lock", async (context) => {
     const scene = await enrolled(context);
     const { relay } = scene;

@@ -215,8 +215,9 @@ export class ResticSession implements StoryTeller {
     const env = cacheDirectory === undefined ? {} : { RESTIC_CACHE_DIR: cacheDirectory };
     const exit = await this.#spawn(argv, { ...listener, onStderr }, AbortSignal.any(ends), env);
     if (!listener.hold?.()) release();
-    // restic removes its own lock on SIGINT, but not when it had to be killed; a stopped job is unlocked at its end.
-    if (exit.stopped && exit.signal === "SIGKILL" && !this.stopped) await this.unlock();
+    // restic removes its own lock on SIGINT, but not when it had to be killed or the kernel did it for want of memory; a
+    // stopped job is unlocked at its end.
+    if (exit.signal === "SIGKILL" && !this.stopped) await this.unlock();
     const end = classify({ command: argv[0] ?? "", code: exit.code, signal: exit.signal, words: lastWords ?? words });
     if (refusedLine !== null) {
       const lastError = clipText(this.#redact(refusedLine));

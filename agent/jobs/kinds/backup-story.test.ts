@@ -4,7 +4,7 @@ import type { BackupMessage } from "../../restic/backup.ts";
 import { BackupStory, summaryLine } from "./backup-story.ts";
 
 function setUp() {
-  let nowMs = 100_000;
+  let nowMs = 100_000_000;
   const heard: string[] = [];
   const progress: Progress[] = [];
   const story = new BackupStory(
@@ -63,6 +63,15 @@ test("progress comes at most once a second, a line of it at most every ten", () 
   }
   expect(progress).toHaveLength(25);
   expect(heard).toEqual(Array.from({ length: 2 }, () => "58 % done, 745,418 files, 2.3 TiB, 2 warnings"));
+});
+
+test("a clock that is set back by hours silences nothing", () => {
+  const { story, heard, progress, advance } = setUp();
+  story.hear(status({}));
+  advance(-3 * 3600_000);
+  story.hear(status({}));
+  expect(progress).toHaveLength(2);
+  expect(heard.at(-1)).toMatch(/^Scanning/);
 });
 
 test("a new or changed file is named on one line, whatever its name holds", () => {

@@ -86,11 +86,12 @@ export class BackupStory {
     // Only after the scan restic knows how long it will take.
     if (status.secondsRemaining > 0) this.#onScanned(status.totalFiles, status.totalBytes);
     const nowMs = this.#teller.nowMs();
-    if (nowMs - this.#progressMs >= PROGRESS_INTERVAL_MS - TICK_SLACK_MS) {
+    // Either way: the host's clock may be set back by hours.
+    if (Math.abs(nowMs - this.#progressMs) >= PROGRESS_INTERVAL_MS - TICK_SLACK_MS) {
       this.#progressMs = nowMs;
       this.#teller.progress(this.#progressOf(status));
     }
-    if (nowMs - this.#lineMs >= LINE_EVERY_MS) {
+    if (Math.abs(nowMs - this.#lineMs) >= LINE_EVERY_MS) {
       this.#lineMs = nowMs;
       this.#teller.say("restic", this.#lineOf(status));
     }

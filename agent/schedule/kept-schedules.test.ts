@@ -128,3 +128,10 @@ test("a set that was judged for long does not undo a newer one", async () => {
   expect(await slow).toBeNull();
   expect(ids(kept)).toEqual([id(2)]);
 });
+
+test("parts without end are not collected", () => {
+  const kept = new KeptSchedules(path);
+  const part = Array.from({ length: 50 }, () => entry(1));
+  for (let n = 0; n < 5; n++) kept.collect(set(3, n, false, ...part));
+  expect(kept.collect(set(3, 5, true))).toBeNull();
+});

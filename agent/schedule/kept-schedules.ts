@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { parseWireSchedule } from "../../core/schedule/wire-schedule.ts";
 import type { Failure } from "../../protocol/failure.ts";
+import { MAX_SCHEDULES } from "../../protocol/limits.ts";
 import { count } from "../../protocol/scalars.ts";
 import type { Refused, ServerMessage, WireSchedule } from "../../protocol/wire.ts";
 import { writeFileAtomically } from "../disk/atomic-file.ts";
@@ -9,6 +10,9 @@ import { clipText } from "../restic/clean-text.ts";
 
 type ScheduleSet = Extract<ServerMessage, { type: "schedule.set" }>;
 type Entry = ScheduleSet["schedules"][number];
+
+/** More than any server of this protocol has: what goes on without end must not fill the memory. */
+const MOST_SCHEDULES = 4 * MAX_SCHEDULES;
 
 const contentSchema = v.object({ version: count, schedules: v.array(v.unknown()) });
 
@@ -47,13 +51,14 @@ export class KeptSchedules {
   }
 
   /**
-   * Takes one part; answers the set with its last one, to be applied, else null. A gap or another version drops what was
-   * collected: the server sends the set again.
+   * Takes one part; answers the set with its last one, to be applied, else null. A gap, another version or too many
+   * schedules drop what was collected: the server sends the set again.
    */
   collect({ version, part, last, schedules }: ScheduleSet): WholeSet | null {
     if (version < this.#version) return null;
     if (part === 0) this.#coming = { version, entries: [], parts: 0 };
-    if (this.#coming?.version !== version || this.#coming.parts !== part) {
+    const most = MOST_SCHEDULES - schedules.length;
+    if (this.#coming?.version !== version || this.#coming.parts !== part || this.#coming.entries.length > most) {
       this.#coming = null;
       return null;
     }

@@ -27,7 +27,10 @@ export const displayName = v.pipe(
   v.maxLength(128, "must be at most 128 characters"),
   noControl,
 );
-/** A tag as restic accepts it: commas separate tags in restic's own flags. */
+/**
+ * A tag that people give, as restic accepts it: commas separate tags in restic's own flags. Those of restic-manager say
+ * to which schedule a snapshot belongs (`rm:schedule:<id>`): nobody else's may, or a retention would take it for its own.
+ */
 export const tag = v.pipe(
   v.string(),
   v.trim(),
@@ -35,6 +38,7 @@ export const tag = v.pipe(
   v.maxLength(64, "must be at most 64 characters"),
   noControl,
   v.regex(/^[^,-][^,]*$/, "must not contain a comma or begin with -"),
+  v.regex(/^(?!rm:)/, "must not begin with rm:, which is kept for restic-manager's own tags"),
 );
 export const tags = v.pipe(v.array(tag), v.maxLength(32, "must be at most 32 tags"));
 

@@ -52,6 +52,12 @@ test.for([
   ["NUL in a path", { paths: ["/a\u0000b"] }, "paths.0"],
   ["a newline in an exclude", { excludes: ["a\nb"] }, "excludes.0"],
   ["NUL in an exclude", { excludes: ["a\u0000b"] }, "excludes.0"],
+  ["a tag of ours", { tags: ["a", "rm:schedule:x"] }, "tags.1"],
+  [
+    "a tag of ours among what is kept",
+    { retention: { keep: { tags: [" rm:x"] }, when: "after_backup" } },
+    "retention.keep.tags.0",
+  ],
   ["a retention of zero", { retention: { keep: { last: 0 }, when: "after_backup" } }, "retention.keep.last"],
   ["a retention of -1", { retention: { keep: { daily: -1 }, when: "after_backup" } }, "retention.keep.daily"],
   ["a retention of 1e9", { retention: { keep: { yearly: 1e9 }, when: "after_backup" } }, "retention.keep.yearly"],

@@ -135,6 +135,12 @@ test.each([
   expect(await tokenState(enrollment.id)).toMatchObject({ state: "waiting" });
 });
 
+test("a tag that is kept for our own is refused at its place", async () => {
+  const body = { ...ORDER, tags: ["prod", "rm:schedule:x"] };
+  const { status, problem } = await server.call("POST", "/api/enrollment-tokens", { as: operator, body });
+  expect({ status, fields: problem?.errors?.map(({ field }) => field) }).toEqual({ status: 422, fields: ["tags.1"] });
+});
+
 test("unknown and __proto__ fields are refused by name", async () => {
   const { token } = await prepare();
   const body = enrollBody(server.runtime, token);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
 import type { Fact, JobFact, MeasuredFact } from "../../core/relay/facts.ts";
+import type { FailureCode } from "../../protocol/failure.ts";
 import type { RepositoryResource } from "../../protocol/api.ts";
 import type { Measurement } from "../../protocol/wire.ts";
 import { addHost, type TestHost } from "../../tests/support/fleet.ts";
@@ -53,7 +54,7 @@ function job(over: Partial<JobFact>): JobFact {
     ...over,
   };
 }
-const failure = (code: "repository.damaged" | "repository.locked" | "repository.append_only") => ({
+const failure = (code: FailureCode) => ({
   code,
   message: `because of ${code}`,
   retry: false,
@@ -118,6 +119,17 @@ test("a check that could not look, or was cancelled, hides no verdict", async ()
   await record([job({ state: "failed", failure: failure("repository.locked") }), job({ state: "cancelled" })]);
   expect((await repository()).lastCheck).toMatchObject({ ok: false });
 });
+
+test.each(["restic.failed", "repository.missing"] as const)(
+  "a check that ended with %s found no damage",
+  async (code) => {
+    await record([job({})]);
+    server.advance(1000);
+    await record([job({ state: "failed", failure: failure(code) })]);
+    expect((await repository()).lastCheck).toMatchObject({ ok: true });
+    expect(server.sqlite.prepare("SELECT check_failed FROM hosts").pluck().get()).toBe(0);
+  },
+);
 
 test("a prune says when and how much it freed; a refused delete says that the repository is append-only", async () => {
   await record([job({ kind: "prune", result: { kind: "prune", freedBytes: 77 } })]);

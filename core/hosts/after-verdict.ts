@@ -1,5 +1,6 @@
 import type { ScheduleKind } from "../../protocol/schedule.ts";
 import { backupVerdict, type BackupVerdict } from "../jobs/backup-verdict.ts";
+import { neverRan } from "../jobs/never-ran.ts";
 import type { JobFact } from "../relay/facts.ts";
 import { dayOf } from "./days.ts";
 
@@ -46,10 +47,10 @@ export interface RunSchedule {
 
 const DAY_OUTCOME = { succeeded: 1, warnings: 2, failed: 3 } as const;
 
-/** Whether a fact is a verdict that a host or one of its schedules keeps; an expired job says nothing of either. */
+/** Whether a fact is a verdict that a host or one of its schedules keeps; one that never ran says nothing of either. */
 export function isVerdict(fact: JobFact): boolean {
   if (fact.state !== "succeeded" && fact.state !== "failed" && fact.state !== "cancelled") return false;
-  if (fact.failure?.code === "job.expired" || fact.failure?.code === "host.removed") return false;
+  if (neverRan(fact.failure)) return false;
   return fact.scheduleId !== null || (fact.kind === "backup" && fact.state !== "cancelled");
 }
 

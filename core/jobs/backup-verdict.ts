@@ -1,4 +1,5 @@
 import type { JobFact } from "../relay/facts.ts";
+import { neverRan } from "./never-ran.ts";
 
 /** What a finished backup says about its host. Sizes in bytes. */
 export interface BackupVerdict {
@@ -13,12 +14,12 @@ export interface BackupVerdict {
 
 /**
  * The verdict that a job gives its host, or null when it gives none. A cancelled backup says nothing about whether
- * backups work, so it hides no earlier failure; neither does one that expired before it reached the host.
+ * backups work, so it hides no earlier failure; neither does one that expired before it reached the host, or met the same backup there.
  */
 export function backupVerdict(fact: JobFact): BackupVerdict | null {
   if (fact.kind !== "backup") return null;
   if (fact.state !== "succeeded" && fact.state !== "failed") return null;
-  if (fact.failure?.code === "job.expired" || fact.failure?.code === "host.removed") return null;
+  if (neverRan(fact.failure)) return null;
   const good = fact.state === "succeeded";
   return {
     outcome: good ? (fact.warnings > 0 ? "warnings" : "succeeded") : "failed",

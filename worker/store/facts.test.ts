@@ -172,6 +172,17 @@ test("a cancelled or expired backup hides no failure", async () => {
   expect(hostRow()).toMatchObject({ last_backup_outcome: "failed", last_backup_job: jobId });
 });
 
+test("a backup that met the same one on its host makes neither the host nor the schedule failed", async () => {
+  await record([finished(1, "succeeded")]);
+  const before = hostRow();
+  const conflict = { code: "job.conflict", message: "runs already", retry: true } as const;
+  server.advance(1000);
+  await record([
+    { ...finished(1, "failed", { failure: conflict }), jobId: uuidv7(server.nowMs(), server.runtime.random) },
+  ]);
+  expect(hostRow()).toEqual(before);
+});
+
 test("a host cannot write another host's job, repository or snapshots", async () => {
   await record([job({}), snapshot(1, 1)]);
   const other = await addHost(server.runtime, { name: "evil" });

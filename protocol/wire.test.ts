@@ -50,6 +50,17 @@ test("a hello of another protocol version is told apart from a malformed one", (
   expect(parseAgentFrame('{"type":"hello","protocol":1}').kind).toBe("malformed");
 });
 
+test("a hello whose policy this server does not understand is taken without it", () => {
+  const hello = {
+    type: "hello",
+    protocol: 1,
+    ...{ agentVersion: "9.0.0", resticVersion: "", os: "linux", arch: "x64", hostname: "web-1", machineFacts: {} },
+    ...{ join: 0, signature: "A".repeat(86), scheduleVersion: 0, configVersion: 0, timeMs: 1, jobs: [] },
+  };
+  for (const policy of [{ allowHooks: "signed" }, "strict", null])
+    expect(parseAgentFrame(JSON.stringify({ ...hello, policy }))).toEqual({ kind: "message", message: hello });
+});
+
 test("a frame over 256 KiB is refused before it is parsed, counted in UTF-8", () => {
   const text = (length: number, char: string) => `{"type":"joined","join":1,"pad":"${char.repeat(length)}"}`;
   expect(parseAgentFrame(text(MAX_FRAME_BYTES, "a")).kind).toBe("too-big");

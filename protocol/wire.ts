@@ -384,7 +384,8 @@ export const helloBodySchema = v.object({
   scheduleVersion: count,
   configVersion: count,
   timeMs,
-  policy: v.optional(hostPolicySchema),
+  /** Absent as well when it holds what this server does not know: a newer agent's policy must keep no host out. */
+  policy: v.fallback(v.optional(hostPolicySchema), undefined),
   jobs: v.pipe(v.array(helloJobSchema), v.maxLength(MAX_JOBS_IN_HELLO)),
 });
 export type Hello = v.InferOutput<typeof helloBodySchema>;

@@ -103,9 +103,9 @@ async function runCommand(
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const cap = new OutputCap((line) => listener.onLine(line));
+  const cap = new OutputCap((line) => listener.onLine(cleanLine(line.toString("utf8"))));
   const splitters = [child.stdout, child.stderr].map((stream) => {
-    const splitter = new LineSplitter(MAX_OUTPUT_LINE_BYTES, (line) => cap.take(cleanLine(line.toString("utf8"))));
+    const splitter = new LineSplitter(MAX_OUTPUT_LINE_BYTES, (line) => cap.take(line));
     stream.on("data", (chunk: Buffer) => splitter.push(chunk));
     return splitter;
   });

@@ -68,6 +68,15 @@ test("the dashboard shows thirty days, the next run and the size of each host", 
   expect([hosts[0], hosts.at(-1)]).toEqual(["win-acct-3", "laptop-maja"]);
 });
 
+test("keys move between the rows and open one, from the first on", async () => {
+  await open("/");
+  await page.locator("table.fleet tbody tr[tabindex]").first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/hosts\/[^/]+$/);
+});
+
 test("what needs attention says its cause, and carries its cure", async () => {
   await open("/");
   const attention = page.getByRole("region", { name: "Needs attention" });

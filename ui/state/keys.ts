@@ -27,11 +27,11 @@ function moveRow(by: 1 | -1): void {
 export function useKeys(route: (path: string) => void): Signal<boolean> {
   const listOpen = useSignal(false);
   useEffect(() => {
-    let wentAtMs = 0;
+    let wentAtMs = Number.NEGATIVE_INFINITY;
     function press(event: KeyboardEvent): void {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.target)) return;
       const going = event.timeStamp - wentAtMs < GO_WITHIN_MS;
-      wentAtMs = 0;
+      wentAtMs = Number.NEGATIVE_INFINITY;
       const to = GO[event.key];
       if (going && to !== undefined)
         return void (to === "/audit" && !may("audit.read") ? undefined : leaveTo(to, route));

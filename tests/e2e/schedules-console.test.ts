@@ -132,6 +132,16 @@ test("bad input is said beside its field, typed as it was, and nothing is sent",
   expect(edits()).toEqual([]);
 });
 
+test("a fault of several keep rules is said once, with their names, and no plan is promised", async () => {
+  await open("schedules");
+  await page.goto(`${fake.origin}/hosts/${host.id}/schedules/${nightly().id}`);
+  await put(field("Daily"), "0");
+  await put(field("Weekly"), "0");
+  await page.locator(".err", { hasText: "Daily, Weekly: Must be at least 1" }).waitFor();
+  expect(await field("Daily").getAttribute("aria-describedby")).toBe("keep-counts");
+  await page.getByText("What these rules would drop shows once they can be read.").waitFor();
+});
+
 test("what only the server finds is said beside its field too", async () => {
   await open("schedules/new");
   fake.world.answers.set(`POST /api/hosts/${host.id}/schedules`, {

@@ -27,7 +27,7 @@ export function JobDialog(props: {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<ApiFailure | null>(null);
   const { body, host } = props;
-  const because = props.because ?? whyNotNow(host);
+  const because = props.because ?? whyNotNow(host) ?? (body === null ? "Fix the marked field first." : undefined);
 
   async function start(event: Event): Promise<void> {
     event.preventDefault();
@@ -49,7 +49,7 @@ export function JobDialog(props: {
         type="submit"
         form="job-form"
         class=${props.danger ? "btn danger-solid" : "btn primary"}
-        disabled=${body === null || because !== undefined}
+        disabled=${because !== undefined}
         aria-busy=${busy}
       >
         ${busy ? icon("run", "i-sm spin") : null}${props.action}

@@ -53,7 +53,7 @@ export function JobFilters(props: { path: string; view: JobView; withHost: boole
   };
   const chip = (pressed: boolean, press: () => void, body: Children) =>
     html`<button type="button" class="chip" aria-pressed=${pressed} onClick=${press}>${body}</button>`;
-  return html`<div class="toolbar toolbar-jobs">
+  return html`<div class="toolbar toolbar-wrap">
     <select
       class="auto select-sm"
       aria-label="Kind"

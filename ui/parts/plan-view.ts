@@ -17,7 +17,8 @@ export function planView(plan: RetentionPlan) {
         ? notice("ok", html`<b>Nothing would go.</b> <span>The rules keep all ${countOf(all, "snapshot")}.</span>`)
         : html`<p class="fs13">
             <b class="semi">${countText(plan.removed.length)} of ${countOf(all, "snapshot")}</b> would
-            go${`, ${countText(plan.kept.length)} stay`}. Their data is freed by the next prune.
+            go${`, ${countText(plan.kept.length)} stay`}. ${plan.removed.length === 1 ? "Its" : "Their"} data is freed
+            by the next prune.
           </p>`
     }
     ${plan.held.length > 0 ? heldNotice(plan.held) : null}

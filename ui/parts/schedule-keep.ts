@@ -158,7 +158,7 @@ function Dropped(props: Parameters<typeof KeepCard>[0] & { plan: RetentionPlan }
     plan.held.length > 0 ? "warn" : "info",
     html`<b>${when} ${what}${plan.held.length > 0 ? ", but not by itself" : ""}.</b> ${
         plan.held.length === 0
-          ? html`<span>Their data stays until a prune.</span>`
+          ? html`<span>${plan.removed.length === 1 ? "Its" : "Their"} data stays until a prune.</span>`
           : html`<span>The guard holds this plan until an admin releases it:</span>
               <ul>
                 ${plan.held.map((reason) => html`<li>${HOLD_WORDS[reason]}</li>`)}

@@ -30,7 +30,7 @@ export function HostSnapshots({ host }: { host: HostDetail }) {
   const names = new Map(host.schedules.map((schedule) => [schedule.id, schedule.name]));
 
   return html`<section class="card" aria-label="Snapshots">
-    <div class="toolbar">
+    <div class="toolbar toolbar-wrap">
       <span class="input-ic filter">
         ${icon("search")}
         <input
@@ -107,7 +107,7 @@ function scheduleName(snapshot: SnapshotResource, names: ReadonlyMap<string, str
 function SnapshotTable(props: { snapshots: readonly SnapshotResource[]; schedules: ReadonlyMap<string, string> }) {
   const { snapshots, schedules } = props;
   return html`<div class="tblwrap">
-    <table>
+    <table class="snaps">
       <thead>
         <tr>
           <th scope="col">Snapshot</th>
@@ -134,11 +134,11 @@ function SnapshotTable(props: { snapshots: readonly SnapshotResource[]; schedule
                   }</span
                 >
               </td>
-              <td>
+              <td class="c-taken">
                 <${Ago} at=${snapshot.timeMs} /><span class="sub">${absoluteText(snapshot.timeMs).slice(0, 16)}</span>
               </td>
               <td class=${snapshot.scheduleId === undefined ? "faint" : ""}>${scheduleName(snapshot, schedules)}</td>
-              <td class="mono fs12 dim">
+              <td class="c-paths mono fs12 dim">
                 <span class="clip paths" title=${snapshot.paths.map(literal).join("\n")}
                   >${snapshot.paths.map(literal).join(" ")}</span
                 >

@@ -100,8 +100,9 @@ function firesAfterEdit(row: ScheduleRow, input: ScheduleInput, isConfirmed: boo
   if (input.kind === "backup") {
     if (input.retention === null) return null;
     // A plan that an administrator confirmed is carried out, and one that is held is made anew by the new rules.
-    if (isConfirmed || row.heldJob !== null) return nowMs;
-    return input.enabled ? row.firesAt : null;
+    if (isConfirmed) return nowMs;
+    if (!input.enabled) return null;
+    return row.heldJob === null ? row.firesAt : nowMs;
   }
   const isTimedSame =
     row.cron === (input.cron ?? null) &&
@@ -189,7 +190,9 @@ export async function recordScheduleEdited(
     const columns = columnsOf(input);
     // A plan that was confirmed under other rules is confirmed no longer.
     const isOtherRetention = columns.retention !== row.retention || columns.repositoryId !== row.repositoryId;
-    const isUnheld = input.kind === "backup" && input.retention === null && row.heldJob !== null;
+    // The clock makes no plan of a schedule that is switched off, so a held one could never be brought up to date.
+    const isRetaining = input.kind === "backup" && input.retention !== null && input.enabled;
+    const isUnheld = row.heldJob !== null && !isRetaining;
     const won = sql`EXISTS (SELECT 1 FROM schedules WHERE id = ${scheduleId} AND version = ${version + 1})`;
     const [updated] = await db.batch([
       db

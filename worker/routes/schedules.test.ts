@@ -4,7 +4,7 @@ import type { JobFact } from "../../core/relay/facts.ts";
 import { runJobId } from "../../core/schedule/run-id.ts";
 import type { HostDetail, ScheduleResource } from "../../protocol/api.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
-import { addHost, type TestHost } from "../../tests/support/fleet.ts";
+import { addHost, addSnapshots, type TestHost } from "../../tests/support/fleet.ts";
 import { startTestServer, type Caller, type TestServer } from "../../tests/support/server.ts";
 import { recordFacts } from "../store/facts.ts";
 
@@ -178,16 +178,23 @@ test("a kind does not change, and only an administrator confirms a plan", async 
   const prune = { ...hourly({ kind: "prune", paths: undefined }), version: 1 };
   expect((await put(id, prune)).problem?.errors?.[0]?.field).toBe("kind");
   const retention = { keep: { last: 3 }, when: "after_backup" };
-  const confirmed = { ...hourly({ retention }), version: 1, confirmPlan: "f".repeat(32) };
+  const snapshot = (hour: number) => server.nowMs() - hour * HOUR;
+  await addSnapshots(server.runtime, host, [5, 4, 3, 2].map(snapshot), { scheduleId: id });
+  const preview = { keep: retention.keep };
+  const { json } = await server.call("POST", at(`/schedules/${id}/retention-preview`), { as: operator, body: preview });
+  const confirmPlan = json.fingerprint as string;
+  const confirmed = { ...hourly({ retention }), version: 1, confirmPlan };
   expect((await put(id, confirmed)).problem?.code).toBe("auth.forbidden");
+  const other = { ...confirmed, retention: { ...retention, keep: { last: 2 } } };
+  expect((await put(id, other, admin)).problem).toMatchObject({ status: 409, code: "forget.plan_changed" });
   expect((await put(id, confirmed, admin)).status).toBe(200);
   expect(server.sqlite.prepare("SELECT fires_at, released_plan FROM schedules WHERE id = ?").get(id)).toEqual({
     fires_at: server.nowMs(),
-    released_plan: "f".repeat(32),
+    released_plan: confirmPlan,
   });
   const released = () => server.sqlite.prepare("SELECT released_plan FROM schedules WHERE id = ?").pluck().get(id);
   await put(id, { ...hourly({ retention, name: "Nightly" }), version: 2 });
-  expect(released()).toBe("f".repeat(32));
+  expect(released()).toBe(confirmPlan);
   await put(id, { ...hourly({ retention: { keep: { last: 2 }, when: "after_backup" } }), version: 3 });
   expect(released()).toBeNull();
 });

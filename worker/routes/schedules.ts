@@ -8,7 +8,9 @@ import { actorOf } from "../access/actor.ts";
 import { announce } from "../announce.ts";
 import type { Peer, Runtime } from "../bindings.ts";
 import { invalidField } from "../input.ts";
+import { planNow } from "../forget/plan-forget.ts";
 import { route, type Principal } from "../route.ts";
+import { loadRetained } from "../store/forgets.ts";
 import { hostExists, loadHost } from "../store/hosts.ts";
 import {
   recordScheduleAdded,
@@ -54,6 +56,27 @@ function auditOf(
 function mayFire(principal: Principal, { kind }: ScheduleInput): Result<null> {
   if (kind !== "prune" || mayDo(principal.role, "job.prune")) return ok(null);
   return fail("auth.forbidden", `Your role, ${principal.role}, may not schedule a prune. Ask an administrator.`);
+}
+
+/** Whether a plan is what the retention of `input` would remove now. */
+async function isPlanNow(
+  runtime: Runtime,
+  hostId: string,
+  scheduleId: string,
+  input: ScheduleInput,
+  fingerprint: string,
+): Promise<boolean> {
+  const retained = await loadRetained(runtime.db, hostId, scheduleId);
+  if (!retained || input.kind !== "backup" || input.retention === null) return false;
+  const group = { ...retained, repositoryId: input.repositoryId };
+  return (await planNow(runtime.db, group, input.retention.keep, runtime.now())).fingerprint === fingerprint;
+}
+
+function planChanged(): { ok: false; failure: Failure } {
+  return fail(
+    "forget.plan_changed",
+    "The snapshots are no longer those of the plan that was shown, so nothing was saved. Look at the new plan and save again.",
+  );
 }
 
 /** The fields in which two schedules differ, as they were and as they are. */
@@ -151,6 +174,10 @@ export const scheduleRoutes = [
       }
       if (confirmPlan !== undefined && (input.kind !== "backup" || input.retention === null)) {
         return invalidField("confirmPlan", "needs a backup schedule with a retention");
+      }
+      if (confirmPlan !== undefined && row.version === version) {
+        const isSame = await isPlanNow(runtime, params.id, row.id, input, confirmPlan);
+        if (!isSame) return planChanged();
       }
       const audit = auditOf(
         principal,

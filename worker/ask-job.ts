@@ -73,12 +73,13 @@ export async function askJob(asking: Asking, spec: JobSpec, scheduleName: string
 }
 
 /**
- * Applies the retention of each of these schedules. Answers the first forget that came of it, which may be held;
- * forget.nothing when there is nothing to remove.
+ * Applies the retention of each of these schedules, whatever becomes of the others. Answers the first forget that came
+ * of it, which may be held; else why there is none, which is forget.nothing when there is nothing to remove.
  */
 export async function askForgets(asking: Asking, scheduleIds: readonly string[]): Promise<Result<JobResource>> {
   const { runtime, host, principal } = asking;
-  let first: Result<JobResource> | null = null;
+  let made: JobResource | null = null;
+  let refused: Result<JobResource> | null = null;
   let hasRetention = false;
   for (const scheduleId of scheduleIds) {
     const outcome = await applyRetention(runtime, host.id, scheduleId, {
@@ -87,21 +88,37 @@ export async function askForgets(asking: Asking, scheduleIds: readonly string[])
       audit: (jobId) => auditOf(asking, "forget", jobId),
     });
     hasRetention ||= outcome.is !== "no-retention";
-    if (outcome.is === "overtaken") return fail("request.conflict", "This was changed meanwhile. Try again.");
-    if (outcome.is === "held") {
-      await announceJob(runtime, host.id, outcome.jobId);
-      const job = await loadJob(runtime.db, outcome.jobId);
-      if (job) first ??= ok(job);
-    } else if (outcome.is === "queued") {
-      const { id: jobId, spec, notAfterMs } = outcome.job;
-      if (outcome.ended !== null) await announceJob(runtime, host.id, outcome.ended);
-      const createdAtMs = runtime.now();
-      const asked = await handOverAsked(runtime, host.id, { jobId, spec, notAfterMs, createdAtMs, cancelAsked: false });
-      first ??= asked;
+    switch (outcome.is) {
+      case "no-retention":
+        break;
+      case "under-way":
+        refused ??= fail("job.conflict", "A forget of this schedule already waits or runs on this host.");
+        break;
+      case "overtaken":
+        refused ??= fail("request.conflict", "This was changed meanwhile. Try again.");
+        break;
+      case "nothing":
+        if (outcome.ended !== null) await announceJob(runtime, host.id, outcome.ended);
+        break;
+      case "held":
+        await announceJob(runtime, host.id, outcome.jobId);
+        made ??= await loadJob(runtime.db, outcome.jobId);
+        break;
+      case "queued": {
+        const { id: jobId, spec, notAfterMs } = outcome.job;
+        if (outcome.ended !== null) await announceJob(runtime, host.id, outcome.ended);
+        const offer = { jobId, spec, notAfterMs, createdAtMs: runtime.now(), cancelAsked: false };
+        const asked = await handOverAsked(runtime, host.id, offer);
+        if (asked.ok) made ??= asked.value;
+        else refused ??= asked;
+      }
     }
   }
+  if (made) return ok(made);
   if (!hasRetention) return noRetention();
-  return first ?? fail("forget.nothing", "The retention keeps every snapshot there is, so there is nothing to remove.");
+  return (
+    refused ?? fail("forget.nothing", "The retention keeps every snapshot there is, so there is nothing to remove.")
+  );
 }
 
 /** Hands a job over that is written down; a host that does not take it settles it as failed. */

@@ -59,6 +59,23 @@ test("a prune schedule fires at its time, as a job of its own with its nominal t
   expect(firesAt(id)).toBe(nominalMs + HOUR_MS);
 });
 
+test("while a prune of the repository is under way the next waits, of whichever schedule, and then runs once", async () => {
+  const id = await hourlyPrune();
+  await hourlyPrune();
+  await tick(HOUR_MS);
+  expect(rows()).toHaveLength(1);
+  server.sqlite.exec("UPDATE jobs SET state = 'running', fact_no = 1");
+  await tick(3 * HOUR_MS);
+  expect(rows()).toHaveLength(1);
+  server.sqlite.exec("UPDATE jobs SET state = 'succeeded'");
+  await tick();
+  expect(rows()).toHaveLength(2);
+  spokenOf();
+  await tick();
+  expect(rows()).toMatchObject([{ missed: 0 }, { missed: 3 }, { missed: 2 }]);
+  expect(firesAt(id)).toBe(server.nowMs() - 2 * MINUTE_MS + HOUR_MS);
+});
+
 test("a clock that is delivered twice at once fires once", async () => {
   await hourlyPrune();
   server.advance(HOUR_MS);

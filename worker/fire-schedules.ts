@@ -8,7 +8,6 @@ import { announceJob } from "./announce.ts";
 import type { Runtime } from "./bindings.ts";
 import { applyRetention } from "./forget/apply-retention.ts";
 import { handOver } from "./hand-over.ts";
-import { hasOpenForget } from "./store/forgets.ts";
 import type { NewJob } from "./store/jobs.ts";
 import {
   listDueSchedules,
@@ -109,7 +108,6 @@ async function firePrune(runtime: Runtime, due: DueSchedule, nowMs: number): Pro
 
 async function fireRetention(runtime: Runtime, due: DueSchedule, nowMs: number): Promise<void> {
   const { hostId, id: scheduleId, firesAt } = due;
-  if (await hasOpenForget(runtime.db, { hostId, scheduleId }, nowMs)) return;
   if (!(await runtime.relay(hostId).isOnline())) return;
   const outcome = await applyRetention(runtime, hostId, scheduleId, { by: "clock", firesAtMs: firesAt });
   if (outcome.is === "held") await announceJob(runtime, hostId, outcome.jobId);

@@ -6,6 +6,7 @@ import type { ForgetSpec } from "../../protocol/wire.ts";
 import type { Runtime } from "../bindings.ts";
 import type { AuditEntry } from "../store/audit.ts";
 import {
+  hasOpenForget,
   loadRetained,
   recordForgetHeld,
   recordForgetQueued,
@@ -28,6 +29,8 @@ export type ForgetOutcome =
   | { is: "held"; jobId: string }
   /** Written down; to be handed over. `ended` is the held forget that this puts an end to. */
   | { is: "queued"; job: NewJob & { spec: ForgetSpec }; ended: string | null }
+  /** A forget of the schedule waits or runs: what is due stays due. */
+  | { is: "under-way" }
   /** Someone else changed or applied it meanwhile. */
   | { is: "overtaken" };
 
@@ -51,6 +54,7 @@ export async function applyRetention(
     if (cause.by === "clock") await recordNothingToForget(db, seen, at);
     return { is: "no-retention" };
   }
+  if (await hasOpenForget(db, seen, nowMs)) return { is: "under-way" };
   const plan = await planNow(db, seen, seen.retention.keep, nowMs);
 
   if (plan.removed.length === 0) {

@@ -176,6 +176,44 @@ test("a forget that ran while it was taken for held keeps no later plan from bei
   expect(schedule()["held_job"]).toBe(again.id);
 });
 
+test("a held forget ends when its schedule is switched off", async () => {
+  await addSnapshots(server.runtime, host, daysAgo(10));
+  keeps({ last: 5 });
+  const { id } = (await forget()).json;
+  const path = `/api/hosts/${host.hostId}/schedules/${host.scheduleId}`;
+  const { name, repositoryId, paths, retention, version } = (
+    await server.call("GET", `/api/hosts/${host.hostId}`, { as: operator })
+  ).json.schedules[0];
+  const body = { kind: "backup", name, repositoryId, paths, retention, version, manual: true, enabled: false };
+  expect((await server.call("PUT", path, { as: operator, body })).status).toBe(200);
+  expect(job(id)["state"]).toBe("cancelled");
+  expect(schedule()).toMatchObject({ held_job: null, fires_at: null });
+});
+
+test("a forget that is asked for while one is under way is refused, and never made twice at once", async () => {
+  await addSnapshots(server.runtime, host, daysAgo(10));
+  keeps({ last: 9 });
+  const answers = await Promise.all([forget(), forget()]);
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409]);
+  expect((await forget()).problem).toMatchObject({ status: 409, code: "job.conflict" });
+  expect(offers()).toHaveLength(1);
+});
+
+test("a forget schedule run by hand goes on where one of its retentions is under way", async () => {
+  await addSnapshots(server.runtime, host, daysAgo(10));
+  const second = await addSchedule(server.runtime, host, { name: "second" });
+  await addSnapshots(server.runtime, host, daysAgo(11), { scheduleId: second });
+  keeps({ last: 9 }, "forget_schedule");
+  await server.call("POST", `/api/hosts/${host.hostId}/jobs`, {
+    as: operator,
+    body: { kind: "forget", scheduleId: host.scheduleId },
+  });
+  const sid = await addSchedule(server.runtime, host, { kind: "forget" });
+  const path = `/api/hosts/${host.hostId}/schedules/${sid}/run`;
+  expect((await server.call("POST", path, { as: operator, body: {} })).json).toMatchObject({ scheduleId: second });
+  expect((await server.call("POST", path, { as: operator, body: {} })).problem?.code).toBe("job.conflict");
+});
+
 test("a held forget is one job, brought up to date in place, and ends when its plan is no longer held", async () => {
   await addSnapshots(server.runtime, host, daysAgo(10));
   keeps({ last: 5 });

@@ -1,8 +1,8 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, sql, type SQL } from "drizzle-orm";
 import type { Database } from "../bindings.ts";
 import { waitsForForget } from "./forgets.ts";
 import { insertWhere } from "./insert-where.ts";
-import { queuedJobRow, type NewJob } from "./jobs.ts";
+import { openJobs, queuedJobRow, type NewJob } from "./jobs.ts";
 import { hosts, jobs, repositories, schedules } from "./schema.ts";
 import type { ScheduleRow } from "./schedules.ts";
 
@@ -26,7 +26,9 @@ export async function listDueSchedules(
     .where(
       and(
         sql`${schedules.firesAt} <= ${nowMs} AND ${schedules.enabled} = 1 AND ${hosts.online} = 1 AND ${hosts.locked} = 0`,
-        which === "forget" ? sql`${schedules.kind} = 'forget'` : sql`${schedules.kind} <> 'forget'`,
+        which === "forget"
+          ? sql`${schedules.kind} = 'forget'`
+          : sql`${schedules.kind} <> 'forget' AND NOT ${isUnderWay(nowMs)}`,
         after ? sql`(${schedules.firesAt}, ${schedules.id}) > (${after[0]}, ${after[1]})` : undefined,
       ),
     )
@@ -35,12 +37,22 @@ export async function listDueSchedules(
   return rows.map(({ schedule }) => schedule as DueSchedule);
 }
 
+/**
+ * Whether what a due schedule would fire is under way already: a prune of its repository, or a forget of its snapshots.
+ * It stays due and fires once when that has ended. A condition over a row of schedules.
+ */
+function isUnderWay(nowMs: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM jobs WHERE ${openJobs(sql`schedules.host_id`, nowMs)} AND CASE schedules.kind
+    WHEN 'prune' THEN jobs.kind = 'prune' AND jobs.repository_id = schedules.repository_id
+    WHEN 'backup' THEN jobs.kind = 'forget' AND jobs.schedule_id = schedules.id END)`;
+}
+
 /** Moves a schedule on, if it is still due as it was read: of two passes at once the second changes nothing. */
-function moved(db: Database, due: DueSchedule, nextAtMs: number | null) {
+function moved(db: Database, due: DueSchedule, nextAtMs: number | null, also: SQL = sql`1`) {
   return db
     .update(schedules)
     .set({ firesAt: nextAtMs })
-    .where(sql`id = ${due.id} AND version = ${due.version} AND fires_at = ${due.firesAt}`);
+    .where(sql`id = ${due.id} AND version = ${due.version} AND fires_at = ${due.firesAt} AND ${also}`);
 }
 
 /** A fire that is left out. */
@@ -48,7 +60,7 @@ export async function recordFireSkipped(db: Database, due: DueSchedule, nextAtMs
   await moved(db, due, nextAtMs);
 }
 
-/** One fire is one job, however often it comes. False when another pass fired it. */
+/** One fire is one job, however often it comes. False when another pass fired it, or the like of it is under way. */
 export async function recordFired(
   db: Database,
   due: DueSchedule,
@@ -57,7 +69,7 @@ export async function recordFired(
   nowMs: number,
 ): Promise<boolean> {
   const [, inserted] = await db.batch([
-    moved(db, due, nextAtMs),
+    moved(db, due, nextAtMs, sql`NOT ${isUnderWay(nowMs)}`),
     insertWhere(db, jobs, queuedJobRow(job, nowMs), sql`changes() > 0`).onConflictDoNothing(),
   ]);
   return inserted.meta.changes > 0;

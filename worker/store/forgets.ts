@@ -79,17 +79,15 @@ export async function listWaitingForForget(db: Database, hostId: string, reposit
   return rows.map((row) => row.id);
 }
 
+type Forgets = Pick<Retained, "hostId" | "scheduleId">;
+
+function openForget({ hostId, scheduleId }: Forgets, nowMs: number): SQL {
+  return sql`${openJobs(hostId, nowMs)} AND kind = 'forget' AND schedule_id = ${scheduleId}`;
+}
+
 /** Whether a forget of the schedule is on its way or runs: its plan would be made from snapshots that are leaving. */
-export async function hasOpenForget(
-  db: Database,
-  retained: Pick<Retained, "hostId" | "scheduleId">,
-  nowMs: number,
-): Promise<boolean> {
-  const rows = await db
-    .select({ id: jobs.id })
-    .from(jobs)
-    .where(sql`${openJobs(retained.hostId, nowMs)} AND kind = 'forget' AND schedule_id = ${retained.scheduleId}`)
-    .limit(1);
+export async function hasOpenForget(db: Database, schedule: Forgets, nowMs: number): Promise<boolean> {
+  const rows = await db.select({ id: jobs.id }).from(jobs).where(openForget(schedule, nowMs)).limit(1);
   return rows.length > 0;
 }
 
@@ -101,16 +99,17 @@ interface At {
 }
 
 /**
- * The statement that takes what is due from the schedule, if nothing about its forgets changed since it was read. Every
- * batch below begins with it, so that of two that decide at once the second writes nothing.
+ * The statement that takes what is due from the schedule, if nothing about its forgets changed since it was read and
+ * none is under way. Every batch below begins with it, so that of two that decide at once the second writes nothing.
  */
-function taken(db: Database, seen: Retained, heldJobId: string | SQL | null) {
+function taken(db: Database, seen: Retained, heldJobId: string | SQL | null, { nowMs }: At) {
   return db
     .update(schedules)
     .set({ firesAt: null, releasedPlan: null, heldJob: heldJobId })
     .where(
       sql`id = ${seen.scheduleId} AND version = ${seen.version} AND fires_at IS ${seen.firesAtMs}
-        AND held_job IS ${seen.heldJobId} AND released_plan IS ${seen.releasedPlan}`,
+        AND held_job IS ${seen.heldJobId} AND released_plan IS ${seen.releasedPlan}
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE ${openForget(seen, nowMs)})`,
     );
 }
 
@@ -132,7 +131,7 @@ async function run(db: Database, first: Statement, ...more: Statement[]): Promis
 
 /** Nothing is to be removed: what was due is done, and a forget that was held has become pointless. */
 export async function recordNothingToForget(db: Database, seen: Retained, at: At): Promise<boolean> {
-  return run(db, taken(db, seen, null), ...endHeld(db, seen, sql`changes() > 0`, at));
+  return run(db, taken(db, seen, null, at), ...endHeld(db, seen, sql`changes() > 0`, at));
 }
 
 /** Believes the times of a group that an administrator has seen at `seenAtMs`, once `won` holds. */
@@ -158,7 +157,7 @@ export async function recordForgetQueued(
   const made = sql`EXISTS (SELECT 1 FROM jobs WHERE id = ${job.id})`;
   return run(
     db,
-    taken(db, seen, null),
+    taken(db, seen, null, at),
     insertWhere(db, jobs, queuedJobRow(job, at.nowMs), sql`changes() > 0`).onConflictDoNothing(),
     ...(audit ? [auditStatement(db, audit, { ...at, ifChanged: true })] : []),
     ...endHeld(db, seen, made, at),
@@ -186,7 +185,7 @@ export async function recordForgetHeld(
   const kept = sql`CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE ${still}) THEN held_job ELSE ${job.id} END`;
   const isNew = sql`EXISTS (SELECT 1 FROM schedules WHERE id = ${seen.scheduleId} AND held_job = ${job.id})`;
   const [won, , made] = (await db.batch([
-    taken(db, seen, kept),
+    taken(db, seen, kept, at),
     db
       .update(jobs)
       .set({ spec, scheduleName, repositoryId, held: text })

@@ -13,7 +13,7 @@ import { hosts, jobs } from "./schema.ts";
 const OPEN_WITHIN_MS = 7 * 24 * 3600_000;
 
 /** A host's jobs that wait, run, or whose host is silent. */
-export function openJobs(hostId: string | SQL, nowMs: number): SQL {
+export function openJobs(hostId: SQL | string, nowMs: number): SQL {
   return sql`host_id = ${hostId} AND created_at > ${nowMs - OPEN_WITHIN_MS} AND state IN ('queued', 'running', 'unknown')`;
 }
 

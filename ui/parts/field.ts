@@ -1,4 +1,4 @@
-import { useId, useMemo } from "preact/hooks";
+import { useId, useMemo, useState } from "preact/hooks";
 import { html, type Children } from "./html.ts";
 import { icon } from "./icon.ts";
 
@@ -26,6 +26,7 @@ export function Field(props: {
   suggestions?: readonly string[];
 }) {
   const id = useId();
+  const [isOffering, setOffering] = useState(false);
   const shared = {
     id,
     value: props.value,
@@ -41,16 +42,18 @@ export function Field(props: {
     "aria-invalid": props.error !== undefined,
     "aria-describedby": props.errorId ?? `${id}-d`,
     onInput: (event: Event) => props.onInput((event.currentTarget as HTMLInputElement).value),
+    onFocus: props.suggestions && (() => setOffering(true)),
     onBlur: props.onBlur,
   };
-  // The same node each time, so that hundreds of values are not compared on every key.
+  // Hundreds of values: made once the field is used, and the same node each time, so that no key compares them.
   const suggestions = useMemo(
     () =>
       props.suggestions &&
+      isOffering &&
       html`<datalist id=${`${id}-l`}>
         ${props.suggestions.map((value) => html`<option value=${value}></option>`)}
       </datalist>`,
-    [props.suggestions],
+    [props.suggestions, isOffering],
   );
   const input =
     props.rows === undefined

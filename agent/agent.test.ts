@@ -51,6 +51,8 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(scene.types(jobId).indexOf("started")).toBeLessThan(scene.types(jobId).indexOf("logged"));
     expect(scene.phases(jobId)).toEqual(["prepare", "init", "scan", "upload", "list"]);
     expect(scene.texts(jobId).join("\n")).not.toContain("Fatal");
+    // A file of the job's own: an edited schedule may run in two repositories at once.
+    expect(scene.texts(jobId).join("\n")).toContain(`/${jobId}.excludes`);
 
     const again = relay.startJob({ kind: "snapshots", repositoryId: scene.repositoryId });
     expect(await relay.finished(again)).toMatchObject({ outcome: "succeeded" });

@@ -227,7 +227,12 @@ const scheduleKept = {
   /** Overdue past its grace. */
   late: v.boolean(),
   lastRun: v.optional(
-    v.object({ jobId: uuid, atMs: timeMs, outcome: v.picklist(["succeeded", "warnings", "failed", "cancelled"]) }),
+    v.object({
+      /** Absent for a forget that found nothing to remove, which makes no job. */
+      jobId: v.optional(uuid),
+      atMs: timeMs,
+      outcome: v.picklist(["succeeded", "warnings", "failed", "cancelled"]),
+    }),
   ),
   /** Whether it has hooks of its own; their text is for administrators. */
   hasHooks: v.boolean(),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runJobId } from "../core/schedule/run-id.ts";
 import { spreadMs } from "../core/schedule/spread.ts";
+import type { ScheduleResource } from "../protocol/api.ts";
 import { addHost, addSchedule, addSnapshots, type TestHost } from "../tests/support/fleet.ts";
 import { startTestServer, type TestServer } from "../tests/support/server.ts";
 import { runDue } from "./run-due.ts";
@@ -189,6 +190,22 @@ test("a forget schedule makes the retentions that wait for it due, in the same p
   expect(offers()).toMatchObject([{ spec: { kind: "forget", scheduleId: host.scheduleId } }]);
   expect(firesAt(id)).toBe(server.nowMs() + HOUR_MS);
   expect(firesAt(host.scheduleId)).toBeNull();
+});
+
+test("a forget schedule that found nothing to remove has run", async () => {
+  await addSnapshots(server.runtime, host, [server.nowMs() - DAY_MS]);
+  const user = await server.user("viewer");
+  server.sqlite
+    .prepare("UPDATE schedules SET retention = ?")
+    .run(JSON.stringify({ keep: { last: 9 }, when: "forget_schedule" }));
+  const firesAtMs = server.nowMs() + HOUR_MS;
+  const id = await addSchedule(server.runtime, host, { kind: "forget", cron: "0 * * * *", firesAt: firesAtMs });
+  await tick(HOUR_MS);
+  expect(rows()).toEqual([]);
+  const { json } = await server.call("GET", `/api/hosts/${host.hostId}/schedules`, { as: user });
+  const lastRuns = (json.items as ScheduleResource[]).map(({ id: of, lastRun }) => [of, lastRun] as const);
+  const lastRun = { atMs: server.nowMs(), outcome: "succeeded" };
+  expect(Object.fromEntries(lastRuns)).toEqual({ [host.scheduleId]: undefined, [id]: lastRun });
 });
 
 test("one schedule that cannot be fired keeps no other from firing", async () => {

@@ -6,7 +6,10 @@ import { dayOf } from "./days.ts";
 
 export type RunOutcome = "succeeded" | "warnings" | "failed" | "cancelled";
 
-/** hosts.schedule_runs: for each schedule when it last ended, how, in which job, and when it last ended well. */
+/**
+ * hosts.schedule_runs: for each schedule when it last ended, how, in which job, and when it last ended well. The job of
+ * a forget schedule that found nothing to remove is "".
+ */
 export type ScheduleRuns = Record<
   string,
   readonly [lastAtMs: number, outcome: RunOutcome, jobId: string, lastGoodAtMs: number | null]

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runJobId } from "./run-id.ts";
+import { forgetJobId, runJobId } from "./run-id.ts";
 
 test("one fire of a schedule has one id, and any other host, schedule or time has another", () => {
   const id = runJobId("host-a", "schedule-a", 1_700_000_000_000);
@@ -8,4 +8,5 @@ test("one fire of a schedule has one id, and any other host, schedule or time ha
   expect(runJobId("host-b", "schedule-a", 1_700_000_000_000)).not.toBe(id);
   expect(runJobId("host-a", "schedule-b", 1_700_000_000_000)).not.toBe(id);
   expect(runJobId("host-a", "schedule-a", 1_700_000_060_000)).not.toBe(id);
+  expect(forgetJobId("host-a", "schedule-a", 1_700_000_000_000)).not.toBe(id);
 });

@@ -1,6 +1,6 @@
 import { uuidv7 } from "../../core/ids.ts";
 import type { ForgetPlan } from "../../core/retention/plan.ts";
-import { runJobId } from "../../core/schedule/run-id.ts";
+import { forgetJobId } from "../../core/schedule/run-id.ts";
 import { FIRED_NOT_AFTER_MS, START_NOT_AFTER_MS } from "../../protocol/limits.ts";
 import type { ForgetSpec } from "../../protocol/wire.ts";
 import type { Runtime } from "../bindings.ts";
@@ -94,7 +94,7 @@ function jobOf(
   const { firesAtMs } = cause;
   return {
     ...common,
-    id: runJobId(hostId, scheduleId, firesAtMs),
+    id: forgetJobId(hostId, scheduleId, firesAtMs),
     source: "schedule",
     askedBy: null,
     nominalMs: firesAtMs,

@@ -227,8 +227,9 @@ test("a job that has ended cannot be cancelled", async () => {
   expect(audited()).toEqual(["job.run"]);
 });
 
-test("jobs come newest first, by host, state and kind, page by page, without gaps", async () => {
+test("jobs come newest first, by host, schedule, state and kind, page by page, without gaps", async () => {
   const other = await addHost(server.runtime, { name: "db-1" });
+  const removed = "00000000-0000-7000-8000-00000000aaaa";
   const insert = server.sqlite.prepare(
     "INSERT INTO jobs (id, host_id, kind, state, source, created_at, schedule_id) VALUES (?, ?, ?, ?, 'asked', ?, ?)",
   );
@@ -239,7 +240,14 @@ test("jobs come newest first, by host, state and kind, page by page, without gap
       n % 3 ? "backup" : "init",
       n % 5 ? "failed" : "running",
     ];
-    insert.run(id, hostId, kind, state, Math.floor(n / 4), n % 4 === 1 ? host.scheduleId : null);
+    insert.run(
+      id,
+      hostId,
+      kind,
+      state,
+      Math.floor(n / 4),
+      n % 4 === 1 ? host.scheduleId : n % 4 === 2 ? removed : null,
+    );
   }
   for (const [query, where] of [
     ["", "1"],
@@ -250,6 +258,7 @@ test("jobs come newest first, by host, state and kind, page by page, without gap
     ["&kind=init&state=failed", "kind = 'init' AND state = 'failed'"],
     ["&since=3&until=6", "created_at BETWEEN 3 AND 5"],
     [`&scheduleId=${host.scheduleId}`, `schedule_id = '${host.scheduleId}'`],
+    [`&scheduleId=${removed}`, `schedule_id = '${removed}'`],
     [`&hostId=${other.hostId}&kind=init`, `host_id = '${other.hostId}' AND kind = 'init'`],
   ]) {
     const all = server.sqlite

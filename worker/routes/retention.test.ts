@@ -220,9 +220,11 @@ test("a held forget is one job, brought up to date in place, and ends when its p
   const { id } = (await forget()).json;
   expect((await forget()).json.id).toBe(id);
   await addSnapshots(server.runtime, host, [server.nowMs()]);
+  server.sqlite.exec("UPDATE schedules SET name = 'renamed'");
   backedUp();
   await tick();
   expect(states()).toEqual(["held"]);
+  expect(job(id)["schedule_name"]).toBe("renamed");
   expect(JSON.parse(job(id)["held"] as string)).toMatchObject({ removed: 6 });
   keeps({ last: 10 });
   backedUp();

@@ -129,9 +129,31 @@ async function run(db: Database, first: Statement, ...more: Statement[]): Promis
   return won!.meta.changes > 0;
 }
 
-/** Nothing is to be removed: what was due is done, and a forget that was held has become pointless. */
+/**
+ * Nothing is to be removed: what was due is done, and a forget that was held has become pointless. For the forget
+ * schedules that had it look, that was a run.
+ */
 export async function recordNothingToForget(db: Database, seen: Retained, at: At): Promise<boolean> {
-  return run(db, taken(db, seen, null, at), ...endHeld(db, seen, sql`changes() > 0`, at));
+  const isRun = seen.firesAtMs !== null && seen.retention?.when === "forget_schedule";
+  const done = sql`EXISTS (SELECT 1 FROM schedules WHERE id = ${seen.scheduleId} AND version = ${seen.version}
+    AND fires_at IS NULL AND held_job IS NULL AND released_plan IS NULL)`;
+  return run(
+    db,
+    taken(db, seen, null, at),
+    ...endHeld(db, seen, done, at),
+    ...(isRun ? [ranStatement(db, seen, done, at.nowMs)] : []),
+  );
+}
+
+/** The forget schedules of the repository have run and ended well, without a job; once `won` holds. */
+function ranStatement(db: Database, { hostId, repositoryId }: Retained, won: SQL, nowMs: number) {
+  const ran = sql`FROM schedules WHERE host_id = ${hostId} AND repository_id = ${repositoryId} AND kind = 'forget'`;
+  return db
+    .update(hosts)
+    .set({
+      scheduleRuns: sql`json_patch(schedule_runs, (SELECT json_group_object(id, json_array(${nowMs}, 'succeeded', '', ${nowMs})) ${ran}))`,
+    })
+    .where(sql`id = ${hostId} AND ${won} AND EXISTS (SELECT 1 ${ran})`);
 }
 
 /** Believes the times of a group that an administrator has seen at `seenAtMs`, once `won` holds. */

@@ -7,7 +7,7 @@ import { scheduleOf, type BackupSummary, type JobKind, type JobResult, type JobS
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
 import { insertWhere, type RowOrSql } from "./insert-where.ts";
-import { hosts, jobs } from "./schema.ts";
+import { hosts, jobs, schedules } from "./schema.ts";
 
 /** How far back a job that is under way is looked for: no restic runs longer. */
 const OPEN_WITHIN_MS = 7 * 24 * 3600_000;
@@ -95,18 +95,23 @@ export async function listJobRows(
   after: JobKey | null,
   limit: number,
 ): Promise<{ rows: JobRow[]; examinedTo: JobKey | null }> {
-  const { range, rest } = predicatesOf(filter);
+  const { range, rest } = predicatesOf({ ...filter, hostId: filter.hostId ?? (await hostOfSchedule(db, filter)) });
   if (after) range.push(sql`(${jobs.createdAt}, ${jobs.id}) < (${after[0]}, ${after[1]})`);
   let examinedTo: JobKey | null = null;
   if (rest.length > 0) {
-    const [last] = await db
+    const next = db
       .select({ createdAt: jobs.createdAt, id: jobs.id })
       .from(jobs)
       .where(and(...range))
       .orderBy(desc(jobs.createdAt), desc(jobs.id))
-      .limit(1)
-      .offset(JOBS_EXAMINED - 1);
-    if (last) {
+      .limit(JOBS_EXAMINED)
+      .as("next");
+    const [last] = await db
+      .select({ createdAt: next.createdAt, id: next.id, examined: sql<number>`count(*) OVER ()` })
+      .from(next)
+      .orderBy(next.createdAt, next.id)
+      .limit(1);
+    if (last?.examined === JOBS_EXAMINED) {
       examinedTo = [last.createdAt, last.id];
       range.push(sql`(${jobs.createdAt}, ${jobs.id}) >= (${last.createdAt}, ${last.id})`);
     }
@@ -116,6 +121,17 @@ export async function listJobRows(
     .orderBy(desc(jobs.createdAt), desc(jobs.id))
     .limit(limit);
   return { rows, examinedTo };
+}
+
+/** The host whose jobs hold those of a schedule; unknown once the schedule is removed, whose jobs are among all. */
+async function hostOfSchedule(db: Database, { scheduleId }: JobFilter): Promise<string | undefined> {
+  if (scheduleId === undefined) return undefined;
+  const rows = await db
+    .select({ hostId: schedules.hostId })
+    .from(schedules)
+    .where(eq(schedules.id, scheduleId))
+    .limit(1);
+  return rows[0]?.hostId;
 }
 
 /** The states that are in jobs_unwell. */
@@ -133,9 +149,6 @@ function predicatesOf(filter: JobFilter): { range: SQL[]; rest: SQL[] } {
   const kindIs = kind === undefined ? [] : [eq(jobs.kind, kind)];
   if (hostId !== undefined) {
     range.push(eq(jobs.hostId, hostId));
-    rest.push(...stateIs, ...kindIs);
-  } else if (scheduleId !== undefined) {
-    range.push(sql`${jobs.hostId} = (SELECT host_id FROM schedules WHERE id = ${scheduleId})`);
     rest.push(...stateIs, ...kindIs);
   } else if (state !== undefined && UNWELL.has(state)) {
     range.push(...stateIs, sql`${jobs.state} NOT IN ('queued', 'running', 'succeeded')`);

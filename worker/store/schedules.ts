@@ -89,7 +89,9 @@ function scheduleResource(row: ScheduleRow, host: HostSide, nowMs: number): Sche
     updatedAtMs: row.updatedAt,
     ...(nextRunAtMs === null ? {} : { nextRunAtMs }),
     late: scheduleLate(timed, run?.[3] ?? null, nowMs),
-    ...(run === undefined ? {} : { lastRun: { atMs: run[0], outcome: run[1], jobId: run[2] } }),
+    ...(run === undefined
+      ? {}
+      : { lastRun: { atMs: run[0], outcome: run[1], ...(run[2] === "" ? {} : { jobId: run[2] }) } }),
     hasHooks: row.hooks !== null,
     ...(row.heldJob === null ? {} : { heldJobId: row.heldJob }),
     ...(refused === undefined

@@ -2,6 +2,7 @@
 ALTER TABLE schedules ADD COLUMN version INTEGER NOT NULL DEFAULT 1; -- of this row: a second concurrent edit is refused
 ALTER TABLE schedules ADD COLUMN cron TEXT;
 ALTER TABLE schedules ADD COLUMN time_zone TEXT;
+ALTER TABLE schedules ADD COLUMN timed_at INTEGER;    -- when what decides its times last changed; null = updated_at
 ALTER TABLE schedules ADD COLUMN spread_minutes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE schedules ADD COLUMN catch_up TEXT NOT NULL DEFAULT 'once';
 ALTER TABLE schedules ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';

@@ -15,7 +15,7 @@ const daily: TimedSchedule = {
   cron: "0 12 * * *",
   timeZone: "UTC",
   spreadMinutes: 0,
-  updatedAtMs: noon - 30 * DAY_MS,
+  timedAtMs: noon - 30 * DAY_MS,
 };
 const ran = (atMs: number): ScheduleRuns => ({ [daily.id]: [atMs, "succeeded", "job", atMs] });
 
@@ -41,8 +41,8 @@ test("the spread belongs to the moment at which a backup is due", () => {
   expect(hostDue([spread], ran(dueMs - 1000), noon).nextDueAtMs).toBe(dueMs);
 });
 
-test("a schedule that never ran counts from its last edit, and an edit asks nothing of the time before it", () => {
-  const edited = { ...daily, updatedAtMs: noon - HOUR_MS };
+test("a schedule that never ran counts from when its times were set, and asks nothing of the time before it", () => {
+  const edited = { ...daily, timedAtMs: noon - HOUR_MS };
   expect(hostDue([edited], {}, noon).nextDueAtMs).toBe(noon);
   expect(hostDue([edited], ran(noon - 20 * DAY_MS), noon).nextDueAtMs).toBe(noon);
   expect(hostDue([daily], ran(noon - 20 * DAY_MS), noon).nextDueAtMs).toBe(noon - 19 * DAY_MS);
@@ -78,13 +78,13 @@ test("a check can be late on its own; what the server fires cannot", () => {
 
 test("a backup is planned daily when no day of the week goes without", () => {
   const plannedSince = (cron: string) => hostDue([{ ...daily, cron }], {}, noon).plannedSinceMs;
-  expect(plannedSince("0 12 * * *")).toBe(daily.updatedAtMs);
-  expect(plannedSince("0 */6 * * *")).toBe(daily.updatedAtMs);
+  expect(plannedSince("0 12 * * *")).toBe(daily.timedAtMs);
+  expect(plannedSince("0 */6 * * *")).toBe(daily.timedAtMs);
   expect(plannedSince("0 12 * * 1-5")).toBeNull();
   expect(plannedSince("0 12 */2 * *")).toBeNull();
 });
 
 test("a daily backup in a zone that puts its clock back stays daily", () => {
   const berlin = { ...daily, cron: "30 2 * * *", timeZone: "Europe/Berlin" };
-  expect(hostDue([berlin], {}, Date.UTC(2026, 9, 24)).plannedSinceMs).toBe(daily.updatedAtMs);
+  expect(hostDue([berlin], {}, Date.UTC(2026, 9, 24)).plannedSinceMs).toBe(daily.timedAtMs);
 });

@@ -16,7 +16,8 @@ export interface TimedSchedule {
   readonly cron?: string | null | undefined;
   readonly timeZone?: string | null | undefined;
   readonly spreadMinutes: number;
-  readonly updatedAtMs: number;
+  /** When cron, zone, spread, `enabled` or `manual` last changed: another edit moves nothing that is due. */
+  readonly timedAtMs: number;
 }
 
 /** hosts.schedule_runs: schedule id → [last at, outcome, job id, last good at], times in ms UTC. */
@@ -30,7 +31,7 @@ export interface HostDue {
   /** When the first of them is late; null without a backup schedule that has a cron. */
   readonly protectedUntilMs: number | null;
   /**
-   * Since when a backup is planned at least once a day. An edit moves it: keep an older one for as long as this is not
+   * Since when a backup is planned at least once a day. An edit of its times moves it: keep an older one for as long as this is not
    * null.
    */
   readonly plannedSinceMs: number | null;
@@ -52,7 +53,7 @@ export function hostDue(schedules: readonly TimedSchedule[], runs: ScheduleRuns,
     if (!due) continue;
     nextDueAtMs = least(nextDueAtMs, due.dueMs);
     protectedUntilMs = least(protectedUntilMs, due.lateMs);
-    if (firesDaily(due.timing, nowMs)) plannedSinceMs = least(plannedSinceMs, schedule.updatedAtMs);
+    if (firesDaily(due.timing, nowMs)) plannedSinceMs = least(plannedSinceMs, schedule.timedAtMs);
   }
   return { nextDueAtMs, protectedUntilMs, plannedSinceMs };
 }
@@ -66,14 +67,14 @@ export function scheduleLate(schedule: TimedSchedule, lastGoodAtMs: number | nul
 
 /** The first fire that no good run has met, and when it is late; null for a schedule that does not fire by itself. */
 function dueOf(
-  { id, enabled, manual, cron, timeZone, spreadMinutes, updatedAtMs }: TimedSchedule,
+  { id, enabled, manual, cron, timeZone, spreadMinutes, timedAtMs }: TimedSchedule,
   lastGoodAtMs: number | null,
 ): { timing: Timing; dueMs: number; lateMs: number } | null {
   if (!enabled || manual || !cron || !timeZone) return null;
   const timing = { cron, timeZone };
   const spread = spreadMs(id, spreadMinutes);
-  // Before an edit its fires were others, and none of the new ones can have been missed.
-  const nominalMs = nextFire(timing, Math.max(lastGoodAtMs ?? 0, updatedAtMs) - spread);
+  // Before its times changed its fires were others, and none of the new ones can have been missed.
+  const nominalMs = nextFire(timing, Math.max(lastGoodAtMs ?? 0, timedAtMs) - spread);
   if (nominalMs === null) return null;
   const followingMs = nextFire(timing, nominalMs) ?? nominalMs;
   return { timing, dueMs: nominalMs + spread, lateMs: lateAtMs(nominalMs + spread, followingMs - nominalMs) };

@@ -115,6 +115,18 @@ test("edits of different schedules at once both win, and each gives the set a ve
   expect(hostRow()["next_due_at"]).toBe(server.nowMs() + HOUR / 4);
 });
 
+test("a rename hides no lateness; other times begin anew", async () => {
+  const { id } = (await add(hourly())).json as ScheduleResource;
+  server.advance(3 * HOUR);
+  const late = (await put(id, { ...hourly({ name: "Renamed", paths: ["/home"] }), version: 1 })).json;
+  expect(late).toMatchObject({ late: true, updatedAtMs: server.nowMs() });
+  expect(hostRow()).toMatchObject({ severity: 1, next_due_at: server.nowMs() - 2 * HOUR });
+  await record(ended({}));
+  expect(hostRow()["next_due_at"]).toBe(server.nowMs() - 2 * HOUR);
+  expect((await put(id, { ...hourly({ cron: "30 * * * *" }), version: 2 })).json).toMatchObject({ late: false });
+  expect(hostRow()["next_due_at"]).toBe(server.nowMs() + HOUR / 2);
+});
+
 test("a removed schedule takes its due backups and its held forget with it", async () => {
   const { id } = (await add(hourly())).json as ScheduleResource;
   const jobId = uuidv7(server.nowMs(), server.runtime.random);

@@ -74,7 +74,7 @@ export async function keptWrites(
         cron: schedules.cron,
         timeZone: schedules.timeZone,
         spreadMinutes: schedules.spreadMinutes,
-        updatedAtMs: schedules.updatedAt,
+        timedAtMs: sql<number>`coalesce(timed_at, updated_at)`,
         retainsWhen: sql<string | null>`json_extract(retention, '$.when')`,
       })
       .from(schedules)

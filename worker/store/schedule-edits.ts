@@ -104,13 +104,18 @@ function firesAfterEdit(row: ScheduleRow, input: ScheduleInput, isConfirmed: boo
     if (!input.enabled) return null;
     return row.heldJob === null ? row.firesAt : nowMs;
   }
-  const isTimedSame =
+  return isTimedAlike(row, input) && row.firesAt !== null ? row.firesAt : serverFireMs(row.id, input, nowMs);
+}
+
+/** Whether an edit leaves the times at which a schedule fires. */
+function isTimedAlike(row: ScheduleRow, input: ScheduleInput): boolean {
+  return (
     row.cron === (input.cron ?? null) &&
     row.timeZone === (input.timeZone ?? null) &&
     row.spreadMinutes === input.spreadMinutes &&
     row.manual === (input.manual ? 1 : 0) &&
-    row.enabled === (input.enabled ? 1 : 0);
-  return isTimedSame && row.firesAt !== null ? row.firesAt : serverFireMs(row.id, input, nowMs);
+    row.enabled === (input.enabled ? 1 : 0)
+  );
 }
 
 export type EditOutcome = "done" | "no-host" | "no-schedule" | "no-repository" | "changed" | "too-many";
@@ -129,7 +134,7 @@ export async function recordScheduleAdded(
     if (!host) return "no-host";
     if (host.rows.length >= MAX_SCHEDULES) return "too-many";
     if (!(await isOwnRepository(db, hostId, input.repositoryId))) return "no-repository";
-    const added: TimedSchedule = { ...input, id: scheduleId, updatedAtMs: at.nowMs };
+    const added: TimedSchedule = { ...input, id: scheduleId, timedAtMs: at.nowMs };
     const [inserted] = await db.batch([
       insertWhere(
         db,
@@ -141,6 +146,7 @@ export async function recordScheduleAdded(
           kind: input.kind,
           createdAt: at.nowMs,
           updatedAt: at.nowMs,
+          timedAt: at.nowMs,
           firesAt: serverFireMs(scheduleId, input, at.nowMs),
         },
         sql`${isUnchanged(hostId, host)} AND ${ownRepository(hostId, input.repositoryId)}`,
@@ -186,7 +192,8 @@ export async function recordScheduleEdited(
     if (!row) return "no-schedule";
     if (row.version !== version) return "changed";
     if (!(await isOwnRepository(db, hostId, input.repositoryId))) return "no-repository";
-    const edited: TimedSchedule = { ...input, id: scheduleId, updatedAtMs: at.nowMs };
+    const timedAtMs = isTimedAlike(row, input) ? (row.timedAt ?? row.updatedAt) : at.nowMs;
+    const edited: TimedSchedule = { ...input, id: scheduleId, timedAtMs };
     const columns = columnsOf(input);
     // A plan that was confirmed under other rules is confirmed no longer.
     const isOtherRetention = columns.retention !== row.retention || columns.repositoryId !== row.repositoryId;
@@ -201,6 +208,7 @@ export async function recordScheduleEdited(
           ...columns,
           version: version + 1,
           updatedAt: at.nowMs,
+          timedAt: timedAtMs,
           firesAt: firesAfterEdit(row, input, confirmPlan !== null, at.nowMs),
           ...(confirmPlan !== null || isOtherRetention ? { releasedPlan: confirmPlan } : {}),
           ...(isUnheld ? { heldJob: null } : {}),

@@ -52,7 +52,7 @@ export function timedOfRow(row: ScheduleRow): TimedSchedule {
     cron: row.cron,
     timeZone: row.timeZone,
     spreadMinutes: row.spreadMinutes,
-    updatedAtMs: row.updatedAt,
+    timedAtMs: row.timedAt ?? row.updatedAt,
   };
 }
 

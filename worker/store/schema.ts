@@ -173,6 +173,7 @@ export const schedules = sqliteTable("schedules", {
   version: integer().notNull().default(1),
   cron: text(),
   timeZone: text("time_zone"),
+  timedAt: integer("timed_at"),
   spreadMinutes: integer("spread_minutes").notNull().default(0),
   catchUp: text("catch_up").$type<"once" | "skip">().notNull().default("once"),
   limits: text().notNull().default("{}"),

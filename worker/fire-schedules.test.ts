@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runJobId } from "../core/schedule/run-id.ts";
 import { spreadMs } from "../core/schedule/spread.ts";
 import type { ScheduleResource } from "../protocol/api.ts";
 import { addHost, addSchedule, addSnapshots, type TestHost } from "../tests/support/fleet.ts";
 import { startTestServer, type TestServer } from "../tests/support/server.ts";
+import { PASS_ON_WORKERS } from "./pass-limits.ts";
 import { runDue } from "./run-due.ts";
 
 const DAY_MS = 24 * 3600_000;
@@ -206,6 +207,46 @@ test("a forget schedule that found nothing to remove has run", async () => {
   const lastRuns = (json.items as ScheduleResource[]).map(({ id: of, lastRun }) => [of, lastRun] as const);
   const lastRun = { atMs: server.nowMs(), outcome: "succeeded" };
   expect(Object.fromEntries(lastRuns)).toEqual({ [host.scheduleId]: undefined, [id]: lastRun });
+});
+
+test("a pass on Workers stays within what D1 takes, measures all the same, and the rest follows in order", async () => {
+  const repository = { name: "many", address: "/srv/many" };
+  const others: TestHost[] = [];
+  for (let n = 0; n < 60; n++) others.push(await addHost(server.runtime, repository));
+  server.sqlite.exec("UPDATE hosts SET online = 1, last_good_backup_at = 1, protected_until = 1");
+  const retention = JSON.stringify({ keep: { last: 5 }, when: "after_backup" });
+  for (const one of others) {
+    const times = Array.from({ length: 10 }, (_, i) => server.nowMs() - (10 - i) * DAY_MS);
+    await addSnapshots(server.runtime, one, times, { hostname: "many" });
+    await addSchedule(server.runtime, one, { kind: "forget", cron: "0 * * * *", firesAt: server.nowMs() });
+    const held = { fingerprint: "old", reasons: ["too_many"], removed: 5, kept: 5 };
+    const jobId = crypto.randomUUID();
+    server.sqlite
+      .prepare(
+        `INSERT INTO jobs (id, host_id, kind, state, source, schedule_id, created_at, held, spec)
+          VALUES (?, ?, 'forget', 'held', 'schedule', ?, 1, ?, '{}')`,
+      )
+      .run(jobId, one.hostId, one.scheduleId, JSON.stringify(held));
+    server.sqlite
+      .prepare("UPDATE schedules SET retention = ?, fires_at = ?, held_job = ? WHERE id = ?")
+      .run(retention, server.nowMs(), jobId, one.scheduleId);
+    // A plan that was confirmed beforehand costs the most.
+    const path = `/api/hosts/${one.hostId}/schedules/${one.scheduleId}/retention-preview`;
+    const as = await server.user("viewer");
+    const { json } = await server.call("POST", path, { as, body: { keep: { last: 5 } } });
+    server.sqlite.prepare("UPDATE schedules SET released_plan = ? WHERE id = ?").run(json.fingerprint, one.scheduleId);
+  }
+  const { $client } = server.db as unknown as { $client: { runNow(query: string, bound: unknown[]): unknown } };
+  const queries = vi.spyOn($client, "runNow");
+  const count = (kind: string) => rows().filter((row) => row["kind"] === kind && row["state"] === "queued").length;
+  server.advance(10 * MINUTE_MS);
+  await runDue(server.runtime, PASS_ON_WORKERS);
+  expect(queries.mock.calls.length).toBeLessThan(900);
+  expect([count("forget"), count("stats")]).toEqual([PASS_ON_WORKERS.fires, 20]);
+  spokenOf();
+  server.advance(MINUTE_MS);
+  await runDue(server.runtime, PASS_ON_WORKERS);
+  expect(count("forget")).toBe(10);
 });
 
 test("one schedule that cannot be fired keeps no other from firing", async () => {

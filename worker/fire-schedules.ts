@@ -8,6 +8,7 @@ import { announceJob } from "./announce.ts";
 import type { Runtime } from "./bindings.ts";
 import { applyRetention } from "./forget/apply-retention.ts";
 import { handOver } from "./hand-over.ts";
+import type { PassLimits } from "./pass-limits.ts";
 import type { NewJob } from "./store/jobs.ts";
 import {
   listDueSchedules,
@@ -19,7 +20,6 @@ import {
 } from "./store/due-schedules.ts";
 
 const AT_ONCE = 100;
-const MAX_PER_PASS = 2000;
 /** The clock looks once a minute, so that a minute of lateness is its own. */
 const PASS_EVERY_MS = 60_000;
 
@@ -28,12 +28,19 @@ const PASS_EVERY_MS = 60_000;
  * backup. What destroys waits while its host is away, and then runs once. Forget schedules go first: what they make
  * due is planned in the same pass.
  */
-export async function fireSchedules(runtime: Runtime, nowMs: number): Promise<void> {
+export async function fireSchedules(
+  runtime: Runtime,
+  nowMs: number,
+  limits: Pick<PassLimits, "forgets" | "fires">,
+): Promise<void> {
   const failed: { due: DueSchedule; error: unknown }[] = [];
   for (const which of ["forget", "others"] as const) {
     let after: DueKey | null = null;
-    for (let seen = 0; seen < MAX_PER_PASS; seen += AT_ONCE) {
-      const due = await listDueSchedules(runtime.db, nowMs, which, after, AT_ONCE);
+    let left = which === "forget" ? limits.forgets : limits.fires;
+    while (left > 0) {
+      const count = Math.min(left, AT_ONCE);
+      const due = await listDueSchedules(runtime.db, nowMs, which, after, count);
+      left -= count;
       for (const schedule of due) {
         try {
           await fire(runtime, schedule, nowMs);
@@ -44,7 +51,7 @@ export async function fireSchedules(runtime: Runtime, nowMs: number): Promise<vo
         await letOthersRun();
       }
       const last = due.at(-1);
-      if (due.length < AT_ONCE || !last) break;
+      if (due.length < count || !last) break;
       after = [last.firesAt, last.id];
     }
   }

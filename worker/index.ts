@@ -2,6 +2,7 @@ import { UPGRADE_HEADER } from "../core/access/socket-grants.ts";
 import { FleetFeedObject, HostRelayObject } from "../durable-objects/cloudflare.ts";
 import { createApp } from "./app.ts";
 import { API_HEADERS } from "./headers.ts";
+import { PASS_ON_WORKERS } from "./pass-limits.ts";
 import { problemResponse } from "./problem.ts";
 import { ROUTES } from "./routes/index.ts";
 import { runDue } from "./run-due.ts";
@@ -19,7 +20,7 @@ export default {
     return app.fetch(request, seam, context);
   },
   async scheduled(_event, env) {
-    await runDue(runtimeOf(env));
+    await runDue(runtimeOf(env), PASS_ON_WORKERS);
   },
 } satisfies ExportedHandler<WorkerEnv>;
 

@@ -21,6 +21,7 @@ import { HostRules } from "./policy/host-rules.ts";
 import { JudgedUnder, type JudgedSet } from "./policy/judged-under.ts";
 import { hooksFolder, pinFile, policyCommandOf, readPolicy } from "./policy/policy-file.ts";
 import { RepositoryPin } from "./policy/repository-pin.ts";
+import { destinationOf } from "./restic/environment.ts";
 import { ResticFinder } from "./restic/find.ts";
 import { formatVersion } from "./restic/version.ts";
 import { KeptSchedules, type WholeSet } from "./schedule/kept-schedules.ts";
@@ -75,7 +76,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       openHooks({ hostId: config.hostId, sealKey: fromBase64url(config.sealKey)! }, scheduleId, sealed),
     addressOf(repositoryId) {
       const access = vault.access(repositoryId);
-      return access.ok ? ok(access.value.address) : access;
+      return access.ok ? ok(destinationOf(access.value)) : access;
     },
   });
   let resticVersion = "";
@@ -186,8 +187,8 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
       case "config.update": {
         if (message.version < vault.version()) return;
         // Kept all the same, so that root's word is enough to use them: each job is judged before it runs.
-        const forbidden = rules.refusedCredentials(message.repositories);
         const unreadable = vault.apply(message);
+        const forbidden = rules.refusedDestinations(vault.destinations());
         for (const { id } of unreadable) log.warn(`the credentials of repository ${id} were not sealed for this host`);
         for (const { id, message: why } of forbidden) log.warn(`repository ${id} is refused: ${why}`);
         // What this host pinned by itself is no news to the server.
@@ -251,7 +252,7 @@ export function startAgent(world: AgentWorld): { stop(): Promise<void> } {
 /** A host whose credentials are older than its policy pins their addresses now, before the server names others. */
 function pinWhatIsHeld(pin: RepositoryPin, vault: Vault, log: AgentLog): void {
   try {
-    pin.pinFirst(vault.writeAddresses());
+    pin.pinFirst(vault.destinations().map(({ address }) => address));
   } catch (error) {
     if (!isSystemError(error)) throw error;
     log.warn(`the addresses of the repositories could not be pinned: ${error.message}`);

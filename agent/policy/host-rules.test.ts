@@ -130,8 +130,8 @@ test("prune runs where the host allows it", async () => {
 });
 
 test("the first addresses are pinned; another one, or another repository, waits for root", async () => {
-  expect(rules.refusedCredentials([credential(1, "rest:https://backup/a"), credential(2, "/srv/b")])).toEqual([]);
-  expect(rules.refusedCredentials([credential(1, "rest:https://evil/a"), credential(2, "/srv/b")])).toMatchObject([
+  expect(rules.refusedDestinations([credential(1, "rest:https://backup/a"), credential(2, "/srv/b")])).toEqual([]);
+  expect(rules.refusedDestinations([credential(1, "rest:https://evil/a"), credential(2, "/srv/b")])).toMatchObject([
     {
       id: id(1),
       code: "policy.forbidden",
@@ -147,7 +147,7 @@ test("the first addresses are pinned; another one, or another repository, waits 
 });
 
 test("an administrator's credential is judged by a list, and not by what came first", async () => {
-  rules.refusedCredentials([credential(1, "rest:https://backup/a")]);
+  rules.refusedDestinations([credential(1, "rest:https://backup/a")]);
   const lent = { ...credential(1, "rest:https://admin/a"), purpose: "admin" } as const;
   const prune: JobSpec = { kind: "prune", repositoryId: id(1), limits: {} };
   expect(await judged(prune, lent)).toBe("allowed");
@@ -157,7 +157,7 @@ test("an administrator's credential is judged by a list, and not by what came fi
 });
 
 test("what is lent opens only what deletes: no data goes where it points, and no repository is made there", async () => {
-  rules.refusedCredentials([credential(1, "rest:https://backup/a")]);
+  rules.refusedDestinations([credential(1, "rest:https://backup/a")]);
   const elsewhere = { ...credential(1, "rest:https://evil/a"), purpose: "admin" } as const;
   const others: JobSpec[] = [
     backup({ createRepository: true }),
@@ -175,7 +175,7 @@ test("what is lent opens only what deletes: no data goes where it points, and no
 
 test("a list of root's pins nothing of what it forbids", async () => {
   allow({ allowRepositories: ["rest:https://backup/a"] });
-  expect(rules.refusedCredentials([credential(1, "rest:https://evil/a")])).toHaveLength(1);
+  expect(rules.refusedDestinations([credential(1, "rest:https://evil/a")])).toHaveLength(1);
   allow({ allowRepositories: "first" });
   expect(pin.addresses()).toBeNull();
 });

@@ -87,15 +87,14 @@ export class HostRules {
   }
 
   /**
-   * Which of these credentials no job may use here; the first set ever is pinned. None while the policy cannot be
-   * read, when each job says so. Throws the system's error when the pin cannot be kept.
+   * Which of these repositories no job may use here, by where they lie (`destinationOf`); the first set ever is pinned.
+   * None while the policy cannot be read, when each job says so. Throws the system's error when the pin cannot be kept.
    */
-  refusedCredentials(repositories: readonly WireRepository[]): Refused[] {
+  refusedDestinations(repositories: readonly { repositoryId: string; address: string }[]): Refused[] {
     const policy = this.#options.policy();
     if (!policy.ok) return [];
     const { pin, command } = this.#options;
-    if (policy.value.allowRepositories === "first")
-      pin.pinFirst(repositories.flatMap(({ purpose, address }) => (purpose === "write" ? [address] : [])));
+    if (policy.value.allowRepositories === "first") pin.pinFirst(repositories.map(({ address }) => address));
     return repositories.flatMap(({ repositoryId, address }) => {
       const refusal = pin.refusal(address, policy.value, command);
       return refusal

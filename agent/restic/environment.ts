@@ -9,6 +9,16 @@ export interface RepositoryAccess {
   env: Readonly<Record<string, string>>;
 }
 
+/**
+ * Where data goes, as the host's policy names it: the address, but for azure, whose address names no account. Two
+ * accounts are two places: `azure:container:/path@account`, and `@account.suffix` beside the public cloud.
+ */
+export function destinationOf({ address, env }: Pick<RepositoryAccess, "address" | "env">): string {
+  if (!address.startsWith("azure:")) return address;
+  const suffix = env["AZURE_ENDPOINT_SUFFIX"];
+  return `${address}@${env["AZURE_ACCOUNT_NAME"] ?? ""}${suffix === undefined ? "" : `.${suffix}`}`;
+}
+
 /** What a child may take over from the agent's own environment. Nothing else does. */
 const INHERITED = [
   "PATH",

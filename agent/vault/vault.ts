@@ -10,7 +10,7 @@ import { count, text, timeMs, uuid } from "../../protocol/scalars.ts";
 import { lentContext, sealContext, type ServerMessage, type WireRepository } from "../../protocol/wire.ts";
 import type { AgentConfig } from "../config/config.ts";
 import { isSystemError, writeFileAtomically } from "../disk/atomic-file.ts";
-import type { RepositoryAccess } from "../restic/environment.ts";
+import { destinationOf, type RepositoryAccess } from "../restic/environment.ts";
 
 type ConfigUpdate = Extract<ServerMessage, { type: "config.update" }>;
 
@@ -54,12 +54,14 @@ export class Vault {
     return opened.is === "open" ? opened.content.version : 0;
   }
 
-  /** Where the repositories lie that this host may write to; none when that cannot be read. */
-  writeAddresses(): string[] {
+  /** Where the repositories lie that this host may write to, as `destinationOf` names it; none when that cannot be read. */
+  destinations(): { repositoryId: string; address: string }[] {
     const opened = this.#open();
     if (opened.is !== "open") return [];
-    return opened.content.repositories.flatMap((one) =>
-      one.purpose === "write" && one.jobId === undefined ? [one.address] : [],
+    return opened.content.repositories.flatMap(({ repositoryId, address, purpose, jobId, secret }) =>
+      purpose === "write" && jobId === undefined
+        ? [{ repositoryId, address: destinationOf({ address, env: secret.env }) }]
+        : [],
     );
   }
 

@@ -154,6 +154,7 @@ const hookText = v.pipe(
   v.string(),
   v.minLength(1, "must not be empty"),
   v.maxLength(16 * 1024, "must be at most 16 KiB"),
+  // oxlint-disable-next-line no-control-regex -- a shell's text ends at NUL
   v.regex(/^[^\u0000]*$/, "must not contain NUL"),
 );
 export const hookSchema = v.variant("kind", [
@@ -177,6 +178,7 @@ export type Hooks = v.InferOutput<typeof hooksSchema>;
 export const hookShell = v.pipe(
   v.string(),
   v.maxLength(256),
+  // oxlint-disable-next-line no-control-regex -- no Windows file name holds them
   v.regex(/^(\/[\w./-]+|[A-Za-z]:\\[^"<>|?*\u0000-\u001f]+)$/, "must be an absolute path, such as /bin/sh"),
 );
 /** The plaintext of a job's sealed hooks. */

@@ -51,12 +51,10 @@ test("a hello of another protocol version is told apart from a malformed one", (
 });
 
 test("a hello whose policy this server does not understand is taken without it", () => {
-  const hello = {
-    type: "hello",
-    protocol: 1,
-    ...{ agentVersion: "9.0.0", resticVersion: "", os: "linux", arch: "x64", hostname: "web-1", machineFacts: {} },
-    ...{ join: 0, signature: "A".repeat(86), scheduleVersion: 0, configVersion: 0, timeMs: 1, jobs: [] },
-  };
+  const about = { agentVersion: "9.0.0", resticVersion: "", os: "linux", arch: "x64", hostname: "web-1" };
+  const versions = { join: 0, scheduleVersion: 0, configVersion: 0, timeMs: 1 };
+  const signature = "A".repeat(86);
+  const hello = { type: "hello", protocol: 1, ...about, ...versions, signature, machineFacts: {}, jobs: [] };
   for (const policy of [{ allowHooks: "signed" }, "strict", null])
     expect(parseAgentFrame(JSON.stringify({ ...hello, policy }))).toEqual({ kind: "message", message: hello });
 });

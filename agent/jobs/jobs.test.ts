@@ -209,3 +209,27 @@ test("a job of a former agent that cannot be cleared up gets its verdict, and th
     [id(7), "policy.unreadable"],
   ]);
 });
+
+test("what a former agent left holds up its own repository alone", async () => {
+  const spec = { kind: "stats", repositoryId: id(4) } as const;
+  const entry = { jobId: id(5), acceptedAtMs: 1, state: "running", spec, child: null, lent: null } as const;
+  journal.accept({ ...entry, serverMayKnow: true }, () => {});
+  jobs.fire(fire(7, 2));
+  jobs.start(start(8, spec), 1000);
+  let lives = true;
+  // No process has this number: it is past what the kernel gives.
+  platform.findOrphans = (jobId) => (lives && jobId === id(5) ? [2 ** 30] : []);
+  const recovered = jobs.recover();
+  await waitFor(
+    "the job of the other repository",
+    () => !journal.unfinished().some(({ entry: e }) => e.jobId === id(7)),
+  );
+  expect(journal.unfinished().map(({ entry: e }) => [e.jobId, e.state])).toEqual([
+    [id(5), "running"],
+    [id(8), "queued"],
+  ]);
+  lives = false;
+  await recovered;
+  await waitFor("the verdicts", () => journal.unfinished().length === 0);
+  expect(verdicts()).toContainEqual([id(5), "job.interrupted"]);
+});

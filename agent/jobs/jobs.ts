@@ -28,11 +28,18 @@ export interface JobsOptions {
   onProgress(jobId: string, progress: Progress): void;
 }
 
+/** A job under way; `reason` is why it was told to stop. */
+interface Running {
+  stop: AbortController;
+  reason: StopReason | null;
+  ended: Promise<void>;
+}
+
 type Accepted = Extract<JobRecord, { type: "accepted" }>;
 
 /**
- * The jobs of this host: takes orders and fires, runs what may run, and writes each job's one ordered stream. Nothing here knows
- * of the connection; a dropped socket changes nothing.
+ * The jobs of this host: takes orders and fires, runs what may run, and writes each job's one ordered stream. Nothing
+ * here knows of the connection; a dropped socket changes nothing.
  */
 export class Jobs {
   readonly #journal: Journal;
@@ -42,11 +49,8 @@ export class Jobs {
   readonly #log: AgentLog;
   readonly #isLinked: JobsOptions["isLinked"];
   readonly #onProgress: JobsOptions["onProgress"];
-  readonly #running = new Map<string, { stop: AbortController; reason: StopReason | null; ended: Promise<void> }>();
-  /** Ends the post hooks that the recovery runs. */
-  readonly #recovery = new AbortController();
-  #recovered: Promise<unknown> = Promise.resolve();
-  /** True until the past is settled and from the order to stop on: queued jobs wait. */
+  readonly #running = new Map<string, Running>();
+  /** True until the past is known and from the order to stop on: queued jobs wait. */
   #held = true;
 
   constructor(options: JobsOptions) {
@@ -60,16 +64,24 @@ export class Jobs {
   }
 
   /**
-   * Settles what a former run left in mid-job, then lets queued jobs start. Never spawns such a job again; only its
-   * post hook runs, for what the pre hook stopped must start.
+   * Settles what a former run left in mid-job, and lets queued jobs start on the repositories that are free of it. Never
+   * spawns such a job again; only its post hook runs, for what the pre hook stopped must start. A cancel ends that.
    */
   async recover(): Promise<void> {
     const left = this.#journal.unfinished().filter((job) => job.entry.state === "running");
-    this.#recovered = Promise.all(left.map((job) => this.#settle(job)));
-    await this.#recovered;
-    if (this.#recovery.signal.aborted) return;
+    const settled = left.map((job) => {
+      const { jobId } = job.entry;
+      const running: Running = { stop: new AbortController(), reason: null, ended: Promise.resolve() };
+      this.#running.set(jobId, running);
+      running.ended = this.#settle(job, running.stop.signal).finally(() => {
+        this.#running.delete(jobId);
+        this.#startNext();
+      });
+      return running.ended;
+    });
     this.#held = false;
     this.#startNext();
+    await Promise.all(settled);
   }
 
   /** An order of the server; a repeat is dropped. `serverNowMs` is now by the clock that set `notAfterMs`. */
@@ -129,8 +141,6 @@ export class Jobs {
   /** Ends what runs, cleanly, as interrupted; queued jobs stay for the next start. */
   async stop(): Promise<void> {
     this.#held = true;
-    this.#recovery.abort("interrupted" satisfies StopReason);
-    await this.#recovered;
     const running = [...this.#running];
     for (const [jobId] of running) this.#stopRunning(jobId, "interrupted");
     await Promise.all(running.map(([, { ended }]) => ended));
@@ -156,7 +166,7 @@ export class Jobs {
       job.spool.add({ type: "started", atMs: this.#host.nowMs() });
       this.#journal.update(job, { state: "running" });
       const stop = new AbortController();
-      const running = { stop, reason: null, ended: Promise.resolve() };
+      const running: Running = { stop, reason: null, ended: Promise.resolve() };
       this.#running.set(jobId, running);
       running.ended = this.#run(job, stop.signal);
     }
@@ -244,12 +254,12 @@ export class Jobs {
     job.spool.add({ type: "logged", atMs: this.#host.nowMs(), stream: "agent", ...(level ? { level } : {}), text });
   }
 
-  async #settle(job: JournalJob): Promise<void> {
+  async #settle(job: JournalJob, stop: AbortSignal): Promise<void> {
     const { jobId } = job.entry;
     this.#log.info(`job ${jobId}: was interrupted by the end of a former agent`);
     this.#say(job, "The agent stopped in the middle of this job and has started again");
     try {
-      await this.#clearAfter(job);
+      await this.#clearAfter(job, stop);
     } catch (error) {
       // The verdict comes all the same: whatever is wrong with this job must not keep the next ones from running.
       this.#log.warn(`job ${jobId}: ${error instanceof Error ? error.stack : String(error)}`);
@@ -257,7 +267,7 @@ export class Jobs {
     this.#finish(job, interruptedVerdict("The agent was ended in the middle of the job."));
   }
 
-  async #clearAfter(job: JournalJob): Promise<void> {
+  async #clearAfter(job: JournalJob, stop: AbortSignal): Promise<void> {
     const { jobId, child, spec } = job.entry;
     const dead = await killOrphans(jobId, child, this.#host.platform);
     if (!dead)
@@ -268,7 +278,7 @@ export class Jobs {
       );
     if (!spec) return;
     await this.#unlockAfter(job, spec);
-    await this.#postHookAfter(job, spec);
+    await this.#postHookAfter(job, spec, stop);
   }
 
   async #unlockAfter(job: JournalJob, spec: JobSpec): Promise<void> {
@@ -277,12 +287,12 @@ export class Jobs {
     if (session.ok) await session.value.unlock();
   }
 
-  async #postHookAfter(job: JournalJob, spec: JobSpec): Promise<void> {
+  async #postHookAfter(job: JournalJob, spec: JobSpec, stop: AbortSignal): Promise<void> {
     if (spec.kind !== "backup" || !spec.hooks) return;
     const hooks = this.#rules.judgeHooks(spec);
     if (!hooks.ok) return this.#say(job, `The post hook is not run. ${hooks.failure.message}`, "warning");
     const backup: HookedBackup = { spec, hooks: hooks.value!, hooksFolder: this.#hooksFolder };
-    await runPostHook(backup, this.#sessionJob(job, spec, this.#recovery.signal), this.#host, "failed");
+    await runPostHook(backup, this.#sessionJob(job, spec, stop), this.#host, "failed");
   }
 }
 

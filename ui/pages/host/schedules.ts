@@ -185,8 +185,11 @@ function LastRun({ schedule }: { schedule: ScheduleResource }) {
   if (!schedule.lastRun) return html`<span class="faint">never</span>`;
   const { jobId, atMs, outcome } = schedule.lastRun;
   const [mark, tone] = OUTCOME[outcome];
-  return html`<a href=${`/jobs/${jobId}`}><${Ago} at=${atMs} /></a
-    ><span class=${`sub ${tone}`}>${icon(mark, "i-sm")} ${outcome}</span>`;
+  const when = html`<${Ago} at=${atMs} />`;
+  // A forget that found nothing to remove has run without a job.
+  return html`${jobId === undefined ? when : html`<a href=${`/jobs/${jobId}`}>${when}</a>`}<span class=${`sub ${tone}`}
+      >${icon(mark, "i-sm")} ${outcome}</span
+    >`;
 }
 
 const PATHS_SHOWN = 3;

@@ -143,6 +143,9 @@ export const scheduleEditShape = v.variant("kind", [
   v.strictObject({ ...pruneScheduleSchema.entries, ...edit }),
 ]);
 
+/** The tag that every backup of a schedule carries: it makes its snapshots one group, on the host and on the server. */
+export const SCHEDULE_TAG = "rm:schedule:";
+
 // ---- hooks --------------------------------------------------------------------------------------------------------
 
 /** A file name in hooks.d: no folder, no hidden file. */

@@ -3,6 +3,7 @@ import { OPEN_ENV } from "../../protocol/repository.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { JobPhase, JobRecord, Progress, RepositoryLock, WireRepository } from "../../protocol/wire.ts";
 import type { Platform } from "../platform/platform.ts";
+import { shellWord } from "../policy/shell-word.ts";
 import { runRestic, type ResticExit, type ResticListener } from "../restic/child.ts";
 import { clipLine, clipText } from "../restic/clean-text.ts";
 import { parseComplaint, type Complaint } from "../restic/complaints.ts";
@@ -338,14 +339,9 @@ function keepLast(words: string[], text: string): void {
 
 /** A command as a person could type it; a long one is cut short. */
 function shown(argv: readonly string[]): string {
-  const words = argv.slice(0, MAX_SHOWN_ARGUMENTS).map(quote).join(" ");
+  const words = argv.slice(0, MAX_SHOWN_ARGUMENTS).map(shellWord).join(" ");
   const more = argv.length - MAX_SHOWN_ARGUMENTS;
   return more > 0 ? `${words} … (${more} more)` : words;
-}
-
-/** An argument as a person could type it. */
-function quote(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What of a repository's environment no log may show. */

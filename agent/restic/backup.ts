@@ -1,3 +1,4 @@
+import { SCHEDULE_TAG } from "../../protocol/schedule.ts";
 import type { BackupSpec, BackupSummary } from "../../protocol/wire.ts";
 import { limitArgs } from "./limits.ts";
 import { summaryOf } from "./summary.ts";
@@ -32,7 +33,7 @@ export function backupTags(spec: BackupSpec): string[] {
 
 /** Marks the snapshots of one schedule. */
 export function scheduleTag(scheduleId: string): string {
-  return `rm:schedule:${scheduleId}`;
+  return SCHEDULE_TAG + scheduleId;
 }
 
 /**

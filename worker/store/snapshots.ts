@@ -3,14 +3,12 @@ import * as v from "valibot";
 import type { GroupSnapshot } from "../../core/retention/plan.ts";
 import type { SnapshotResource } from "../../protocol/api.ts";
 import { uuid } from "../../protocol/scalars.ts";
+import { SCHEDULE_TAG } from "../../protocol/schedule.ts";
 import type { BackupSummary } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { repositories, snapshots } from "./schema.ts";
 
 export type SnapshotRow = typeof snapshots.$inferSelect;
-
-/** The tag that every backup carries (agent/restic/backup.ts): it makes the snapshots of a schedule one group. */
-const SCHEDULE_TAG = "rm:schedule:";
 
 export function snapshotResource(row: SnapshotRow): SnapshotResource {
   const tags = JSON.parse(row.tags) as string[];

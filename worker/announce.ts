@@ -1,3 +1,4 @@
+import type { JobResource } from "../protocol/api.ts";
 import type { FleetMessage } from "../protocol/stream.ts";
 import type { Runtime } from "./bindings.ts";
 import { loadHost } from "./store/hosts.ts";
@@ -16,13 +17,14 @@ export async function announce(runtime: Runtime, messages: readonly FleetMessage
   }
 }
 
-/** Tells the dashboards of a job as its row is now, and of its host. */
-export async function announceJob(runtime: Runtime, hostId: string, jobId: string): Promise<void> {
+/** Tells the dashboards of a job as its row is now, and of its host. Answers the job; null when it or its host is gone. */
+export async function announceJob(runtime: Runtime, hostId: string, jobId: string): Promise<JobResource | null> {
   const [host, job] = await Promise.all([loadHost(runtime.db, hostId, runtime.now()), loadJob(runtime.db, jobId)]);
-  if (!host || !job) return;
+  if (!host || !job) return null;
   const { kind, state } = job;
   await announce(runtime, [
     { type: "hostChanged", host },
     { type: "jobChanged", hostId, jobId, kind, state },
   ]);
+  return job;
 }

@@ -12,7 +12,7 @@ import type { Principal } from "./route.ts";
 import { noHost } from "./routes/hosts.ts";
 import type { AuditEntry } from "./store/audit.ts";
 import { loadHost } from "./store/hosts.ts";
-import { loadJob, recordJobAsked, recordJobNotTaken } from "./store/jobs.ts";
+import { recordJobAsked, recordJobNotTaken } from "./store/jobs.ts";
 
 /** A person who asks a host that can be asked. */
 export interface Asking {
@@ -100,10 +100,11 @@ export async function askForgets(asking: Asking, scheduleIds: readonly string[])
       case "nothing":
         if (outcome.ended !== null) await announceJob(runtime, host.id, outcome.ended);
         break;
-      case "held":
-        await announceJob(runtime, host.id, outcome.jobId);
-        made ??= await loadJob(runtime.db, outcome.jobId);
+      case "held": {
+        const held = await announceJob(runtime, host.id, outcome.jobId);
+        made ??= held;
         break;
+      }
       case "queued": {
         const { id: jobId, spec, notAfterMs } = outcome.job;
         if (outcome.ended !== null) await announceJob(runtime, host.id, outcome.ended);
@@ -138,7 +139,6 @@ async function handOverAsked(
     // The row is there: the sweeper of run-due.ts offers it again until notAfterMs.
     runtime.log.warn("relay.enqueue_failed", { hostId, jobId, error });
   }
-  await announceJob(runtime, hostId, jobId);
-  const made = await loadJob(runtime.db, jobId);
+  const made = await announceJob(runtime, hostId, jobId);
   return made ? ok(made) : noHost();
 }

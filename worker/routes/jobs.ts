@@ -222,8 +222,7 @@ export const jobRoutes = [
       if (job.state === "held") {
         const discarded = await recordHeldDiscarded(db, job, principal.name, audit, at);
         if (!discarded) return fail("request.conflict", "This forget is no longer held. Reload the page.");
-        await announceJob(runtime, job.hostId, job.id);
-        return ok((await loadJob(db, job.id)) ?? job);
+        return ok((await announceJob(runtime, job.hostId, job.id)) ?? job);
       }
       await recordCancelAsked(db, job.id, principal.name, audit, at);
       const asked = await runtime.relay(job.hostId).cancel(job.id);

@@ -1,6 +1,9 @@
 import type { Database } from "../bindings.ts";
 
-/** A query that is built once for each database object instead of at each call, for what runs on every connection. */
+/**
+ * A query that is built once for each database object instead of at each call, for what runs at every connection or
+ * click: drizzle takes longer to build it than SQLite to run it.
+ */
 export function builtOnce<Query extends object>(build: (db: Database) => Query): (db: Database) => Query {
   const built = new WeakMap<Database, Query>();
   return (db) => {

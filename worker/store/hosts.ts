@@ -58,6 +58,20 @@ function selectHosts(db: Database) {
 /** A host with what is known of its last weeks, the day of its last backup included. */
 export type HostRow = Awaited<ReturnType<typeof selectHosts>>[number] & { known: KnownDay[]; today: number };
 
+const historyQuery = builtOnce((db) =>
+  db
+    .select({
+      hostId: hostDays.hostId,
+      days: sql<string>`json_group_array(json_array(day, outcome, size_bytes))`,
+    })
+    .from(hostDays)
+    .where(
+      sql`host_id IN (SELECT value FROM json_each(${sql.placeholder("ids")})) AND day > ${sql.placeholder("afterDay")}`,
+    )
+    .groupBy(hostDays.hostId)
+    .prepare(),
+);
+
 /** Adds the history to a page of hosts: one query, a range of the primary key for each. */
 async function withHistory(
   db: Database,
@@ -67,16 +81,7 @@ async function withHistory(
   if (rows.length === 0) return [];
   const today = dayOf(nowMs);
   const ids = JSON.stringify(rows.map((row) => row.id));
-  const histories = await db
-    .select({
-      hostId: hostDays.hostId,
-      days: sql<string>`json_group_array(json_array(day, outcome, size_bytes))`,
-    })
-    .from(hostDays)
-    .where(
-      sql`host_id IN (SELECT value FROM json_each(${ids})) AND day > ${today - Math.max(SHOWN_DAYS, SHOWN_WEEKS * 7)}`,
-    )
-    .groupBy(hostDays.hostId);
+  const histories = await historyQuery(db).all({ ids, afterDay: today - Math.max(SHOWN_DAYS, SHOWN_WEEKS * 7) });
   const known = new Map(
     histories.map(({ hostId, days }) => [
       hostId,
@@ -128,8 +133,15 @@ export function hostResource(row: HostRow): HostResource {
   };
 }
 
+const hostQuery = builtOnce((db) =>
+  selectHosts(db)
+    .where(eq(hosts.id, sql.placeholder("hostId")))
+    .limit(1)
+    .prepare(),
+);
+
 export async function loadHost(db: Database, hostId: string, nowMs: number): Promise<HostResource | null> {
-  const rows = await withHistory(db, await selectHosts(db).where(eq(hosts.id, hostId)).limit(1), nowMs);
+  const rows = await withHistory(db, await hostQuery(db).all({ hostId }), nowMs);
   return rows[0] ? hostResource(rows[0]) : null;
 }
 
@@ -309,7 +321,6 @@ export async function findHostByBearer(db: Database, bearerHash: string): Promis
   return rows[0] ?? null;
 }
 
-// A reconnect storm asks this for each agent, and drizzle takes longer to build it than SQLite to run it.
 const bearerQuery = builtOnce((db) =>
   db
     .select({

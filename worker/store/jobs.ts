@@ -6,6 +6,7 @@ import type { JobState } from "../../protocol/stream.ts";
 import { scheduleOf, type BackupSummary, type JobKind, type JobResult, type JobSpec } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
+import { builtOnce } from "./built-once.ts";
 import { insertWhere, type RowOrSql } from "./insert-where.ts";
 import { hosts, jobs, schedules } from "./schema.ts";
 
@@ -56,8 +57,15 @@ export function jobResource({ job, hostName }: JobRow): JobResource {
   };
 }
 
+const jobQuery = builtOnce((db) =>
+  selectJobs(db)
+    .where(eq(jobs.id, sql.placeholder("jobId")))
+    .limit(1)
+    .prepare(),
+);
+
 export async function loadJob(db: Database, jobId: string): Promise<JobResource | null> {
-  const rows = await selectJobs(db).where(eq(jobs.id, jobId)).limit(1);
+  const rows = await jobQuery(db).all({ jobId });
   return rows[0] ? jobResource(rows[0]) : null;
 }
 

@@ -5,6 +5,7 @@ import type { Place } from "../../core/secrets/at-rest.ts";
 import type { RepositoryResource } from "../../protocol/api.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
+import { builtOnce } from "./built-once.ts";
 import { insertWhere } from "./insert-where.ts";
 import { hosts, repositories, repositoryCredentials } from "./schema.ts";
 
@@ -84,9 +85,16 @@ export function repositoryResource(row: RepositoryRow): RepositoryResource {
   };
 }
 
+const repositoriesQuery = builtOnce((db) =>
+  selectRepositories(db)
+    .where(eq(repositories.hostId, sql.placeholder("hostId")))
+    .orderBy(repositories.id)
+    .prepare(),
+);
+
 /** A host's repositories in the order they were made. */
 export async function listRepositoryRows(db: Database, hostId: string): Promise<RepositoryRow[]> {
-  return selectRepositories(db).where(eq(repositories.hostId, hostId)).orderBy(repositories.id);
+  return repositoriesQuery(db).all({ hostId });
 }
 
 export async function loadRepositoryRow(

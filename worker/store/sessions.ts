@@ -3,6 +3,7 @@ import type { Role } from "../../protocol/api.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
+import { builtOnce } from "./built-once.ts";
 import { forgiveStatements, type DelayKeys } from "./delays.ts";
 import { sessions, users } from "./schema.ts";
 
@@ -15,14 +16,25 @@ export interface SessionUser {
   role: Role;
 }
 
-/** Whose session this is; null when it ended, or when its user was disabled or has a newer session epoch. */
-export async function loadSession(db: Database, idHash: string, nowMs: number): Promise<SessionUser | null> {
-  const rows = await db
+const sessionQuery = builtOnce((db) =>
+  db
     .select({ userId: users.id, username: users.username, role: users.role })
     .from(sessions)
     .innerJoin(users, and(eq(users.id, sessions.userId), eq(users.sessionEpoch, sessions.sessionEpoch)))
-    .where(and(eq(sessions.idHash, idHash), gt(sessions.expiresAt, nowMs), isNull(users.disabledAt)))
-    .limit(1);
+    .where(
+      and(
+        eq(sessions.idHash, sql.placeholder("idHash")),
+        gt(sessions.expiresAt, sql.placeholder("nowMs")),
+        isNull(users.disabledAt),
+      ),
+    )
+    .limit(1)
+    .prepare(),
+);
+
+/** Whose session this is; null when it ended, or when its user was disabled or has a newer session epoch. */
+export async function loadSession(db: Database, idHash: string, nowMs: number): Promise<SessionUser | null> {
+  const rows = await sessionQuery(db).all({ idHash, nowMs });
   return rows[0] ?? null;
 }
 

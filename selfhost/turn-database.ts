@@ -9,13 +9,13 @@ export interface Outlet {
   cut(): void;
 }
 
-/** A commit costs as much as dozens of events: while one follows another within BUSY_MS, each waits GATHER_MS for more. */
+/** A commit costs as much as dozens of events: with two of them within BUSY_MS, the next waits GATHER_MS for more. */
 const BUSY_MS = 5;
 const GATHER_MS = 2;
 
 /**
  * One SQLite file, one transaction and one commit per turn of the event loop, however many events and hosts share it.
- * Under load a turn spans GATHER_MS, so that a storm of reconnects or lines shares its commits.
+ * Under load (docs/decisions/0008) a turn spans GATHER_MS, so that a storm of reconnects or lines shares its commits.
  * Nothing that was sent in a turn leaves before the turn is durable (synchronous=FULL): the output gate of Workers.
  */
 export class TurnDatabase {
@@ -27,6 +27,7 @@ export class TurnDatabase {
   #open = false;
   #scheduled = false;
   #committedAtMs = Number.NEGATIVE_INFINITY;
+  #committedBeforeMs = Number.NEGATIVE_INFINITY;
   #members: TurnMember[] = [];
   #held: { outlet: Outlet; frame: string | null }[] = [];
   #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -122,7 +123,7 @@ export class TurnDatabase {
     const end = () => {
       if (this.#scheduled) this.#endTurn();
     };
-    if (performance.now() - this.#committedAtMs < BUSY_MS) setTimeout(end, GATHER_MS);
+    if (performance.now() - this.#committedBeforeMs < BUSY_MS) setTimeout(end, GATHER_MS);
     else setImmediate(end);
   }
 
@@ -140,6 +141,7 @@ export class TurnDatabase {
       if (this.#open) {
         this.#commit.run();
         this.#open = false;
+        this.#committedBeforeMs = this.#committedAtMs;
         this.#committedAtMs = performance.now();
       }
     } catch (error) {

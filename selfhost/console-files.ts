@@ -44,33 +44,21 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The application's own addresses: a page is never shown there. */
 const APPLICATION = /^\/(api|ws|agent)(\/|$)|^\/(install\.sh|healthz|readyz)$/;
 
-/** Reads `folder` once. Without an index.html there (a server run before the console was built) nothing is served. */
-export function loadConsoleFiles(folder: string): ConsoleFiles {
-  const files = new Map<string, Held>();
-  for (const path of existsSync(folder) ? filesUnder(folder) : []) {
-    if (extname(path) === ".gz") continue;
-    const name = `/${relative(folder, path).replaceAll("\\", "/")}`;
-    const body = readFileSync(path);
-    files.set(name, {
-      body,
-      gzip: existsSync(`${path}.gz`) ? readFileSync(`${path}.gz`) : null,
-      etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
-      headers: {
-        ...PAGE_HEADERS,
-        "content-type": TYPES[extname(path)] ?? "application/octet-stream",
-        "cache-control": HASHED_NAME.test(name) ? IMMUTABLE : REVALIDATE,
-      },
-    });
-  }
-  const index = files.get("/index.html") ?? null;
+/**
+ * Reads `folder` once, when the first file is asked for: a start does not wait for it. Without an index.html there (a
+ * server run before the console was built) nothing is served.
+ */
+export function consoleFilesOf(folder: string): ConsoleFiles {
+  let files: ReadonlyMap<string, Held> | null = null;
 
   function find(request: FileRequest): Held | null {
+    const isForApplication = APPLICATION.test(request.path);
+    if (isForApplication) return null;
+    files ??= filesOf(folder);
+    const index = files.get("/index.html") ?? null;
     const file = request.path === "/" ? index : files.get(request.path);
-    if (file) return file;
-    const asksForPage = request.accept.includes("text/html") && !APPLICATION.test(request.path);
-    return asksForPage ? index : null;
+    return file ?? (request.accept.includes("text/html") ? index : null);
   }
-
   return {
     answer(request) {
       const file = find(request);
@@ -91,6 +79,26 @@ export function loadConsoleFiles(folder: string): ConsoleFiles {
       };
     },
   };
+}
+
+function filesOf(folder: string): Map<string, Held> {
+  const files = new Map<string, Held>();
+  for (const path of existsSync(folder) ? filesUnder(folder) : []) {
+    if (extname(path) === ".gz") continue;
+    const name = `/${relative(folder, path).replaceAll("\\", "/")}`;
+    const body = readFileSync(path);
+    files.set(name, {
+      body,
+      gzip: existsSync(`${path}.gz`) ? readFileSync(`${path}.gz`) : null,
+      etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
+      headers: {
+        ...PAGE_HEADERS,
+        "content-type": TYPES[extname(path)] ?? "application/octet-stream",
+        "cache-control": HASHED_NAME.test(name) ? IMMUTABLE : REVALIDATE,
+      },
+    });
+  }
+  return files;
 }
 
 function filesUnder(folder: string): string[] {

@@ -11,7 +11,7 @@ import { runDue } from "../worker/run-due.ts";
 import { findUnknownKeyId } from "../worker/store/sealed-under.ts";
 import { VERSION } from "../worker/version.ts";
 import type { Config, Read } from "./config.ts";
-import { loadConsoleFiles } from "./console-files.ts";
+import { consoleFilesOf } from "./console-files.ts";
 import { databaseOn, openSqlite } from "./d1-on-sqlite.ts";
 import { openDataDir } from "./data-dir.ts";
 import { downloadsFrom } from "./downloads.ts";
@@ -109,7 +109,7 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
   };
 
   const proxies = config.trustedProxies;
-  const web = createWeb(createApp(ROUTES), runtime, loadConsoleFiles(place.console), proxies);
+  const web = createWeb(createApp(ROUTES), runtime, consoleFilesOf(place.console), proxies);
   const refuseUpgrades = acceptUpgrades(web.server, runtime, proxies, (socket, upgrade) => {
     if (upgrade.kind === "agent") relays.acceptAgent(socket, upgrade.grant);
     else if (upgrade.kind === "job") relays.acceptBrowser(socket, upgrade.grant, upgrade.hostId);

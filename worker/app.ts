@@ -1,4 +1,5 @@
 import { Hono, type Context } from "hono";
+import { TrieRouter } from "hono/router/trie-router";
 import { mayDo } from "../core/access/actions.ts";
 import { toBase64url } from "../core/bytes.ts";
 import { fail, type Failure } from "../protocol/failure.ts";
@@ -24,7 +25,7 @@ const MAX_LOGGED_PATH = 256;
 
 /** The HTTP application: `routes` behind one line of logging, the checks of every request and one form of failure. */
 export function createApp(routes: readonly Route[]): App {
-  const app: App = new Hono();
+  const app: App = new Hono({ router: new TrieRouter() });
   app.use(async (c, next) => {
     const { runtime, peer } = c.env;
     const startedMs = runtime.now();

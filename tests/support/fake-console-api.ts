@@ -18,7 +18,7 @@ import type {
 import type { RetentionPlan } from "../../protocol/schedule.ts";
 import { BROWSER_SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { BrowserMessage, FleetMessage, JobStreamMessage } from "../../protocol/stream.ts";
-import { loadConsoleFiles } from "../../selfhost/console-files.ts";
+import { consoleFilesOf } from "../../selfhost/console-files.ts";
 import { problem } from "./fake-problem.ts";
 import { answerSchedules } from "./fake-schedules.ts";
 
@@ -86,7 +86,7 @@ export const emptyWorld = (): World => ({
   answers: new Map(),
 });
 
-const files = loadConsoleFiles(fileURLToPath(new URL("../../dist/ui", import.meta.url)));
+const files = consoleFilesOf(fileURLToPath(new URL("../../dist/ui", import.meta.url)));
 
 export async function startFakeConsole(world: World): Promise<FakeConsole> {
   const fleet = new Set<WebSocket>();

@@ -1,4 +1,5 @@
 import { useComputed } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import { Attention } from "../parts/attention.ts";
 import { EmptyFleet } from "../parts/empty-fleet.ts";
@@ -12,7 +13,7 @@ import { BusyButton } from "../parts/button.ts";
 import { useTitle } from "../parts/title.ts";
 import { useSlow } from "../parts/slow.ts";
 import { hosts, hostsFailure, hostsLoaded, loadFleet, summary } from "../state/fleet.ts";
-import { viewOf } from "../state/fleet-order.ts";
+import { addressOf, viewOf } from "../state/fleet-order.ts";
 import { may } from "../state/session.ts";
 import { fleetVerdict } from "../words/verdict.ts";
 
@@ -20,6 +21,9 @@ import { fleetVerdict } from "../words/verdict.ts";
 export function FleetPage() {
   useTitle("Fleet");
   const { query } = useLocation();
+  const wanted = viewOf(query);
+  // The same view is the same object: new counts, which come every two seconds, draw no table.
+  const view = useMemo(() => wanted, [addressOf(wanted)]);
   const known = useComputed(() => hosts.value.size);
   const slow = useSlow();
   const fleet = summary.value;
@@ -50,7 +54,7 @@ export function FleetPage() {
         : html`<${FleetTiles} fleet=${fleet} />
             ${hostsFailure.value ? failureNotice(hostsFailure.value, { actions: retry }) : null}
             <${Attention} />
-            <${FleetTable} view=${viewOf(query)} />`
+            <${FleetTable} view=${view} />`
     }
   </div>`;
 }

@@ -11,6 +11,11 @@ import { html } from "./html.ts";
 import { icon } from "./icon.ts";
 import { VirtualRows } from "./virtual-rows.ts";
 
+function rowOf(id: string) {
+  const host = hosts.peek().get(id);
+  return host ? html`<${HostRow} key=${id} host=${host} />` : null;
+}
+
 /** All hosts: filters in the URL, sort in the head, live rows. */
 export function FleetTable({ view }: { view: FleetView }) {
   const { route } = useLocation();
@@ -65,14 +70,7 @@ export function FleetTable({ view }: { view: FleetView }) {
                   <th><span class="sr">Actions</span></th>
                 </tr>
               </thead>
-              <${VirtualRows}
-                ids=${ids}
-                columns=${8}
-                row=${(id: string) => {
-                  const host = hosts.peek().get(id);
-                  return host ? html`<${HostRow} key=${id} host=${host} />` : null;
-                }}
-              />
+              <${VirtualRows} ids=${ids} columns=${8} row=${rowOf} />
             </table>
           </div>`
     }

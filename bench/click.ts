@@ -106,7 +106,7 @@ async function productScene(): Promise<Scene> {
   const started = new Started();
   browser.on("message", (data: Buffer) => {
     const message = JSON.parse(data.toString()) as { type: string; hostId?: string; state?: string };
-    if (message.type === "jobChanged" && message.state === "running") started.seen(message.hostId!);
+    if (message.type === "jobChanged" && message.state !== "queued") started.seen(message.hostId!);
   });
   await new Promise((resolve, reject) => browser.once("open", resolve).once("error", reject));
   return {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import { build } from "esbuild";
 import { freePort } from "../tests/support/ports.ts";
 import { atMost, percentile, type Row } from "./row.ts";
@@ -41,7 +42,10 @@ export async function start(): Promise<Row[]> {
     for (let round = 0; round <= rounds; round++) {
       // In turn, so that a drift of the machine falls on both alike; the first of each is not counted: it makes the files.
       const tookMs = { product: await untilAnswered(product), ceiling: await untilAnswered(ceiling) };
-      if (round === 0) continue;
+      if (round === 0) {
+        setUp(join(folder, "data/main.db"));
+        continue;
+      }
       times.product.push(tookMs.product);
       times.ceiling.push(tookMs.ceiling);
     }
@@ -57,6 +61,13 @@ export async function start(): Promise<Row[]> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A server starts once before it has a user, and ever after with one. */
+function setUp(file: string): void {
+  const db = new Database(file);
+  db.prepare("INSERT INTO users (id, username, role, created_at) VALUES ('-', 'bench', 'admin', 1)").run();
+  db.close();
 }
 
 async function untilAnswered(

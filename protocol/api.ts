@@ -293,8 +293,15 @@ export const versionQuery = v.strictObject({
   version: v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be the version that was read"), v.transform(Number)),
 });
 
-/** Hooks of a schedule, or the default of a host; administrators only. `version` counts their changes; null = none. */
-export const hooksResourceSchema = v.object({ hooks: v.nullable(hooksSchema), version: count });
+/**
+ * Hooks of a schedule, or the default of a host; administrators only. `version` counts their changes; null = none.
+ * `unreadable`: there are some, which the server's present key does not open. They can be replaced.
+ */
+export const hooksResourceSchema = v.object({
+  hooks: v.nullable(hooksSchema),
+  version: count,
+  unreadable: v.optional(v.literal(true)),
+});
 export type HooksResource = v.InferOutput<typeof hooksResourceSchema>;
 export const putHooksBody = v.strictObject({ hooks: v.nullable(hooksSchema), version: count });
 export const hostHooksResourceSchema = v.object({ ...hooksResourceSchema.entries, shell: hookShell });

@@ -333,6 +333,24 @@ test("hooks are scripts of the host by name; text only where the host takes it; 
     hooks: { pre: { name: "dump.sh" }, post: { kind: "remote", text: "echo $RM_JOB_STATUS" } },
   });
 
+  const earlier = fake.asked.length;
+  await page.goto(`${fake.origin}/hosts/${host.id}/schedules/new`);
+  await field("Name").fill("dumps");
+  await field("Paths").fill("/srv");
+  await field("Hooks of its own").check();
+  await field("Before the backup").selectOption("Text written here");
+  await field(/^Before the backup, Text/).fill("echo dump");
+  await button("Add schedule").click();
+  await page.getByText("Schedule saved").waitFor();
+  // On only when its hooks are there.
+  expect(
+    fake.asked.slice(earlier).filter(({ method, path }) => method !== "GET" && path.includes("/schedules")),
+  ).toMatchObject([
+    { method: "POST", body: { name: "dumps", enabled: false } },
+    { method: "PUT", path: expect.stringMatching(/hooks$/) },
+    { method: "PUT", body: { name: "dumps", enabled: true } },
+  ]);
+
   fake.world.role = "operator";
   await page.goto(`${fake.origin}/hosts/${host.id}/schedules/${nightly().id}`);
   await page.getByText("Only an admin sees and changes them.").waitFor();

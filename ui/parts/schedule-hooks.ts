@@ -5,14 +5,24 @@ import { may } from "../state/session.ts";
 import { Switch } from "./field.ts";
 import { HooksFields } from "./hooks-fields.ts";
 import { html } from "./html.ts";
-import { failureNotice } from "./notice.ts";
+import { failureNotice, notice } from "./notice.ts";
 import { statusPill } from "./status-pill.ts";
+
+/** Said above the fields, which are empty then. */
+export function unreadableHooks() {
+  return notice(
+    "warn",
+    html`<b>The server cannot read the stored hooks with its present key.</b>
+      <span>Start it with the key they were stored under, or enter them again: saving replaces them.</span>`,
+  );
+}
 
 /** The hooks of a schedule: its own, or the host's default. Others than administrators see whether there are any. */
 export function HooksCard(props: {
   detail: HostDetail;
   hasHooks: boolean;
   failure: ApiFailure | null;
+  unreadable: boolean;
   draft: HooksDraft;
   errors: HooksErrors;
   set: (change: Partial<HooksDraft>) => void;
@@ -29,6 +39,7 @@ export function HooksCard(props: {
         ? html`<div class="pad">${failureNotice(props.failure)}</div>`
         : may("hook.write")
           ? html`<div class="pad stack">
+              ${props.unreadable ? unreadableHooks() : null}
               <span class="fs13"
                 ><${Switch} checked=${draft.own} onChange=${(own: boolean) => props.set({ own })}
                   >Hooks of its own<//

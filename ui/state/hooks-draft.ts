@@ -23,9 +23,10 @@ const draftOfHook = (hook: Hook | undefined): HookDraft => ({
   text: hook?.kind === "remote" ? hook.text : "",
 });
 
-export function hooksDraftOf(hooks: Hooks | null): HooksDraft {
+/** `unreadable` hooks are there, and whatever is saved replaces them: also that there are to be none. */
+export function hooksDraftOf(hooks: Hooks | null, unreadable = false): HooksDraft {
   return {
-    own: hooks !== null,
+    own: hooks !== null || unreadable,
     pre: draftOfHook(hooks?.pre),
     post: draftOfHook(hooks?.post),
     timeoutMinutes: String(hooks?.timeoutMinutes ?? 15),

@@ -53,20 +53,14 @@ function changedMeanwhile(): { ok: false; failure: Failure } {
   return fail("schedule.changed", "Someone else changed these hooks meanwhile. Reload them and edit them again.");
 }
 
-/** The stored hooks; a failure when the server's present key does not open them. */
-function readHooks(
-  runtime: Runtime,
-  place: ReturnType<typeof hooksPlace>,
-  sealed: string | null,
-): Result<HooksResource> {
+/** The stored hooks, or word that the server's present key does not open them. */
+function readHooks(runtime: Runtime, place: ReturnType<typeof hooksPlace>, sealed: string | null): HooksResource {
+  const { version } = place;
   try {
-    return ok({ hooks: openHooks(runtime.secretKeys, place, sealed), version: place.version });
+    return { hooks: openHooks(runtime.secretKeys, place, sealed), version };
   } catch (error) {
     runtime.log.error("hooks.unreadable", { table: place.table, row: place.row, error });
-    return fail(
-      "server.unavailable",
-      "The server cannot read these hooks with its present key. Start it with the key they were stored under, or enter them again.",
-    );
+    return { hooks: null, version, unreadable: true };
   }
 }
 
@@ -81,8 +75,7 @@ export const hookRoutes = [
       const row = await loadHostHooksRow(runtime.db, params.id);
       if (!row) return noHost();
       const read = readHooks(runtime, hooksPlace("hosts", params.id, row.version), row.sealed);
-      if (!read.ok) return read;
-      const answer: HostHooksResource = { ...read.value, shell: row.shell };
+      const answer: HostHooksResource = { ...read, shell: row.shell };
       return ok(answer);
     },
   }),
@@ -125,7 +118,7 @@ export const hookRoutes = [
     async handler({ runtime, params }) {
       const row = await loadScheduleRow(runtime.db, params.id, params.sid);
       if (!row) return noSchedule();
-      return readHooks(runtime, hooksPlace("schedules", row.id, row.hooksVersion), row.hooks);
+      return ok(readHooks(runtime, hooksPlace("schedules", row.id, row.hooksVersion), row.hooks));
     },
   }),
   route({

@@ -328,6 +328,15 @@ test("hooks are an administrator's, sealed at rest, and leave no text in the aud
   expect((await server.call("GET", path, { as: admin })).json).toEqual({ hooks: null, version: 2 });
 });
 
+test("hooks that no key of the server opens are said to be there, and can be replaced", async () => {
+  const path = at(`/schedules/${host.scheduleId}/hooks`);
+  await server.call("PUT", path, { as: admin, body: { hooks, version: 0 } });
+  server.sqlite.prepare("UPDATE schedules SET hooks = 'what another key sealed' WHERE id = ?").run(host.scheduleId);
+  expect((await server.call("GET", path, { as: admin })).json).toEqual({ hooks: null, version: 1, unreadable: true });
+  expect((await server.call("PUT", path, { as: admin, body: { hooks, version: 1 } })).status).toBe(200);
+  expect((await server.call("GET", path, { as: admin })).json).toEqual({ hooks, version: 2 });
+});
+
 test("a host has default hooks and a shell", async () => {
   const path = at("/hooks");
   expect((await server.call("GET", path, { as: admin })).json).toEqual({ hooks: null, version: 0, shell: "/bin/sh" });

@@ -10,6 +10,7 @@ import { HooksFields } from "../../parts/hooks-fields.ts";
 import { html } from "../../parts/html.ts";
 import { loaded, skeletonLines, useLoad } from "../../parts/load.ts";
 import { failureNotice } from "../../parts/notice.ts";
+import { unreadableHooks } from "../../parts/schedule-hooks.ts";
 import { statusPill } from "../../parts/status-pill.ts";
 import { hooksDraftOf, hooksFieldOf, readHooks, type HooksDraft, type HooksErrors } from "../../state/hooks-draft.ts";
 import { confirmDone } from "../../state/toast.ts";
@@ -105,6 +106,7 @@ function Form(props: {
               : {},
           )
     }
+    ${current.unreadable ? unreadableHooks() : null}
     <p class="fs13 dim">They run for every backup schedule of this host that has no hooks of its own.</p>
     <${HooksFields}
       draft=${draft}

@@ -68,7 +68,7 @@ export function ScheduleEditor(props: {
     () => (schedule ? draftOf(inputOf(schedule), ownZone()) : newDraft(detail.repositories[0]?.id ?? "", ownZone())),
     [schedule],
   );
-  const baseHooks = useMemo(() => hooksDraftOf(props.hooks?.hooks ?? null), [props.hooks]);
+  const baseHooks = useMemo(() => hooksDraftOf(props.hooks?.hooks ?? null, props.hooks?.unreadable), [props.hooks]);
   const [draft, setDraft] = useState(base);
   const [hooks, setHooks] = useState(baseHooks);
   const [left, setLeft] = useState<ReadonlySet<DraftField>>(new Set());
@@ -148,12 +148,14 @@ export function ScheduleEditor(props: {
     setBusy(true);
     setFailure(null);
     let saved = schedule;
+    // What is turned on must not run before its hooks are there.
+    const first = { ...read.input, enabled: read.input.enabled && (!hooksChanged || schedule?.enabled === true) };
     if (schedule === null || edits.length > 0 || confirms !== null) {
       const answer =
         schedule === null
-          ? await api.createSchedule(detail.id, read.input)
+          ? await api.createSchedule(detail.id, first)
           : await api.putSchedule(detail.id, schedule.id, {
-              ...read.input,
+              ...first,
               version: schedule.version,
               ...(confirms === null ? {} : { confirmPlan: confirms }),
             });
@@ -165,7 +167,19 @@ export function ScheduleEditor(props: {
         hooks: readHook.hooks,
         version: props.hooks?.version ?? 0,
       });
-      if (!answer.ok) return keepHooks(answer.failure, saved!);
+      if (!answer.ok)
+        return keepHooks(
+          answer.failure,
+          saved!,
+          first.enabled === read.input.enabled ? "" : " It stays off until they are.",
+        );
+      if (first.enabled !== read.input.enabled) {
+        const on = await api.putSchedule(detail.id, saved!.id, { ...read.input, version: saved!.version });
+        if (!on.ok) {
+          confirmDone(`Schedule saved, but it is still off. ${on.failure.message}`.trim());
+          return route(back);
+        }
+      }
     }
     props.onEdited(false);
     confirmDone(
@@ -175,10 +189,10 @@ export function ScheduleEditor(props: {
   }
 
   /** The schedule is saved, its hooks are not: a new one goes on as one that exists. */
-  function keepHooks(answer: ApiFailure, saved: ScheduleResource): void {
+  function keepHooks(answer: ApiFailure, saved: ScheduleResource, stays: string): void {
     setBusy(false);
     setConfirmed(null);
-    setFailure({ ...answer, message: `The schedule is saved, its hooks are not. ${answer.message}`.trim() });
+    setFailure({ ...answer, message: `The schedule is saved, its hooks are not.${stays} ${answer.message}`.trim() });
     setHooksRefused(
       Object.fromEntries(Object.entries(answer.fields).map(([path, message]) => [hooksFieldOf(path), message])),
     );
@@ -238,6 +252,7 @@ export function ScheduleEditor(props: {
                 detail=${detail}
                 hasHooks=${schedule?.hasHooks ?? false}
                 failure=${props.hooksFailure}
+                unreadable=${props.hooks?.unreadable ?? false}
                 draft=${hooks}
                 errors=${hooksErrors}
                 set=${(change: Partial<typeof hooks>) => {

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../core/schedule/day.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runJobId } from "../core/schedule/run-id.ts";
 import { spreadMs } from "../core/schedule/spread.ts";
@@ -7,7 +8,6 @@ import { startTestServer, type TestServer } from "../tests/support/server.ts";
 import { PASS_ON_WORKERS } from "./pass-limits.ts";
 import { runDue } from "./run-due.ts";
 
-const DAY_MS = 24 * 3600_000;
 const HOUR_MS = 3600_000;
 const MINUTE_MS = 60_000;
 let server: TestServer;

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { fail, ok, type Result } from "../../protocol/failure.ts";
 import { hookName } from "../../protocol/schedule.ts";
 import { distrust } from "../policy/own-file.ts";
-import { shellWord } from "../policy/shell-word.ts";
+import { shellWord } from "../../protocol/shell-word.ts";
 
 const MAX_HOOKS = 200;
 

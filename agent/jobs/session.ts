@@ -1,9 +1,8 @@
 import { fail, ok, type Failure, type FailureCode, type Result } from "../../protocol/failure.ts";
-import { OPEN_ENV } from "../../protocol/repository.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { JobPhase, JobRecord, Progress, RepositoryLock, WireRepository } from "../../protocol/wire.ts";
 import type { Platform } from "../platform/platform.ts";
-import { shellWord } from "../policy/shell-word.ts";
+import { shellWord } from "../../protocol/shell-word.ts";
 import { runRestic, type ResticExit, type ResticListener } from "../restic/child.ts";
 import { clipLine, clipText } from "../restic/clean-text.ts";
 import { parseComplaint, type Complaint } from "../restic/complaints.ts";
@@ -12,7 +11,7 @@ import { classify, isDeleteRefused, resticFailure } from "../restic/failures.ts"
 import type { Restic, ResticFinder } from "../restic/find.ts";
 import { catLockArgv, listLocksArgv, parseLock, parseLockIds } from "../restic/locks.ts";
 import { reachRepository } from "../restic/reach.ts";
-import { makeRedactor, type Redact } from "../restic/redact.ts";
+import { accessSecrets, makeRedactor, type Redact } from "../restic/redact.ts";
 import { unlockArgv } from "../restic/unlock.ts";
 import { formatVersion, type ResticVersion } from "../restic/version.ts";
 import type { Vault } from "../vault/vault.ts";
@@ -123,7 +122,7 @@ export class ResticSession implements StoryTeller {
     if (!access.ok) return access;
     const repository = repositoryEnvironment(access.value, restic.value.version);
     if (!repository.ok) return repository;
-    const redact = makeRedactor([access.value.password, ...secretValues(access.value.env), ...host.ownSecrets]);
+    const redact = makeRedactor([...accessSecrets(access.value), ...host.ownSecrets]);
     const env = {
       ...plainEnvironment(host.ownEnv, host.cacheDirectory),
       ...repository.value,
@@ -342,9 +341,4 @@ function shown(argv: readonly string[]): string {
   const words = argv.slice(0, MAX_SHOWN_ARGUMENTS).map(shellWord).join(" ");
   const more = argv.length - MAX_SHOWN_ARGUMENTS;
   return more > 0 ? `${words} … (${more} more)` : words;
-}
-
-/** What of a repository's environment no log may show. */
-function secretValues(env: Readonly<Record<string, string>>): string[] {
-  return Object.entries(env).flatMap(([key, value]) => (OPEN_ENV.has(key) ? [] : [value]));
 }

@@ -1,9 +1,8 @@
-import { OPEN_ENV } from "../../protocol/repository.ts";
 import type { Hook, SealedHooks } from "../../protocol/schedule.ts";
 import type { BackupSpec } from "../../protocol/wire.ts";
 import { runHook, type HookEnd } from "../hooks/run-hook.ts";
 import { clipLine, clipText } from "../restic/clean-text.ts";
-import { makeRedactor } from "../restic/redact.ts";
+import { accessSecrets, makeRedactor } from "../restic/redact.ts";
 import { runJob } from "./run.ts";
 import { failedVerdict, type JobHost, type SessionJob, type Verdict } from "./session.ts";
 
@@ -119,7 +118,5 @@ function withoutPrepare(job: SessionJob): SessionJob {
 
 function repositorySecrets(job: SessionJob, host: JobHost): string[] {
   const access = host.vault.access(job.repositoryId);
-  if (!access.ok) return [];
-  const values = Object.entries(access.value.env).flatMap(([key, value]) => (OPEN_ENV.has(key) ? [] : [value]));
-  return [access.value.password, ...values];
+  return access.ok ? accessSecrets(access.value) : [];
 }

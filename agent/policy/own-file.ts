@@ -1,5 +1,5 @@
 import { lstatSync, type Stats } from "node:fs";
-import { shellWord } from "./shell-word.ts";
+import { shellWord } from "../../protocol/shell-word.ts";
 
 /**
  * Why a file or folder that only root may change cannot be trusted, and the command that mends it; null when it can.

@@ -1,7 +1,7 @@
 import { fail } from "../../protocol/failure.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { PolicyKey } from "./policy-values.ts";
-import { shellWord } from "./shell-word.ts";
+import { shellWord } from "../../protocol/shell-word.ts";
 
 /** Where the policy that a command is to change lies; null for the folders that the agent finds by itself. */
 export interface PolicyCommand {

@@ -1,7 +1,14 @@
+import { OPEN_ENV } from "../../protocol/repository.ts";
+
 /** Below this length a value is found by chance in any text, and its absence would tell it. */
 const LEAST_LENGTH = 4;
 
 export type Redact = (text: string) => string;
+
+/** What of a repository's access no text may show: its password, and what of its environment is not a name. */
+export function accessSecrets(access: { password: string; env: Readonly<Record<string, string>> }): string[] {
+  return [access.password, ...Object.entries(access.env).flatMap(([key, value]) => (OPEN_ENV.has(key) ? [] : [value]))];
+}
 
 /**
  * Replaces every secret by `***`, also where it was percent-encoded for a URL, escaped in JSON or base64-encoded. One

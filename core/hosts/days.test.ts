@@ -1,5 +1,6 @@
+import { DAY_MS } from "../schedule/day.ts";
 import { expect, test } from "vitest";
-import { DAY_MS, dayLetters, weeklySizes, type KnownDay } from "./days.ts";
+import { dayLetters, weeklySizes, type KnownDay } from "./days.ts";
 
 const TODAY = 20_000;
 const known = (ago: number, outcome: number, sizeBytes: number | null = null): KnownDay => ({

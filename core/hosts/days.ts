@@ -1,4 +1,5 @@
-export const DAY_MS = 24 * 3600_000;
+import { DAY_MS } from "../schedule/day.ts";
+
 /** Days shown as letters, the last of them being today. */
 export const SHOWN_DAYS = 30;
 /** Weeks whose size is shown. */

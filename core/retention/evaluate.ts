@@ -1,3 +1,4 @@
+import { DAY_MS } from "../schedule/day.ts";
 import type { KeepPolicy } from "../../protocol/schedule.ts";
 
 /** What retention looks at: when a snapshot says it was taken (UTC) and its tags. */
@@ -12,8 +13,6 @@ export interface Evaluation {
   kept: { id: string; reasons: string[] }[];
   removed: string[];
 }
-
-const DAY_MS = 24 * 3600_000;
 
 /**
  * Numbers of the calendar's hours, days, … in UTC: two snapshots share a bucket when theirs are equal. Weeks are

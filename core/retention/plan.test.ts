@@ -1,3 +1,4 @@
+import { DAY_MS } from "../schedule/day.ts";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { GUARD_TIME_MS, MAX_FORGET_IDS } from "../../protocol/limits.ts";
@@ -5,7 +6,6 @@ import { anyKeepPolicy } from "../../tests/support/any-keep-policy.ts";
 import { judgePlan, planForget, type GroupSnapshot } from "./plan.ts";
 
 const HOUR_MS = 3600_000;
-const DAY_MS = 24 * HOUR_MS;
 const nowMs = Date.UTC(2026, 0, 15, 12);
 const scheduleId = "0198c5a0-0000-7000-8000-000000000001";
 

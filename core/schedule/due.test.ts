@@ -1,3 +1,4 @@
+import { DAY_MS } from "./day.ts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decideFire, MAX_MISSED, type DueSchedule } from "./due.ts";
@@ -5,7 +6,6 @@ import { nextFire } from "./next-fire.ts";
 import { spreadMs } from "./spread.ts";
 
 const HOUR_MS = 3600_000;
-const DAY_MS = 24 * HOUR_MS;
 const noon = Date.UTC(2026, 4, 1, 12);
 const hourly: DueSchedule = {
   id: "01890a5d-ac96-774b-bcce-b302099a8057",

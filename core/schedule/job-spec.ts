@@ -1,7 +1,7 @@
+import { DAY_MS } from "./day.ts";
 import type { JobSpec, WireSchedule } from "../../protocol/wire.ts";
 import { nextFire } from "./next-fire.ts";
 
-const DAY_MS = 24 * 3600_000;
 /** The most parts that a check divides the data into (restic's n/t, and checkSpecSchema). */
 const MAX_PARTS = 256;
 /** Fires are counted from here, so that a schedule always has the same number of parts: a Monday. */

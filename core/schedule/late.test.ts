@@ -1,10 +1,11 @@
+import { DAY_MS } from "./day.ts";
 import { expect, test } from "vitest";
-import { hostDue, lateAtMs, scheduleLate, type ScheduleRuns, type TimedSchedule } from "./late.ts";
+import type { ScheduleRuns } from "../hosts/after-verdict.ts";
+import { hostDue, lateAtMs, scheduleLate, type TimedSchedule } from "./late.ts";
 import { spreadMs } from "./spread.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** A Friday. */
 const noon = Date.UTC(2026, 4, 1, 12);
 const daily: TimedSchedule = {

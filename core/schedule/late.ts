@@ -1,9 +1,10 @@
+import type { ScheduleRuns } from "../hosts/after-verdict.ts";
+import { DAY_MS } from "./day.ts";
 import { LATE_GRACE_MS, LATE_GRACE_SHARE } from "../../protocol/limits.ts";
 import { HOST_FIRED, type ScheduleKind } from "../../protocol/schedule.ts";
 import { nextFire, type Timing } from "./next-fire.ts";
 import { spreadMs } from "./spread.ts";
 
-const DAY_MS = 24 * 3600_000;
 /** A day on which the clock is put back has 25 hours. */
 const LONG_DAY_MS = 25 * 3600_000;
 
@@ -19,11 +20,6 @@ export interface TimedSchedule {
   /** When cron, zone, spread, `enabled` or `manual` last changed: another edit moves nothing that is due. */
   readonly timedAtMs: number;
 }
-
-/** hosts.schedule_runs: schedule id → [last at, outcome, job id, last good at], times in ms UTC. */
-export type ScheduleRuns = Readonly<
-  Record<string, readonly [lastAtMs: number, outcome: string, jobId: string, lastGoodAtMs: number | null] | undefined>
->;
 
 export interface HostDue {
   /** When the first of its backups is due; in the past when it is overdue. */

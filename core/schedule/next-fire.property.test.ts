@@ -1,9 +1,9 @@
+import { DAY_MS } from "./day.ts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { clockChanges, MINUTE_MS, oracleFires, wallsOf } from "../../tests/support/fire-oracle.ts";
 import { nextFire } from "./next-fire.ts";
 
-const DAY_MS = 24 * 3600_000;
 const HARD_ZONES = [
   "Africa/Cairo",
   "Africa/Casablanca",

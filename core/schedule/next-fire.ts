@@ -1,5 +1,6 @@
+import { DAY_MS } from "./day.ts";
 import { wallMatcher } from "./wall-matcher.ts";
-import { DAY_MS, zoneClock, type ZoneClock } from "./zone-clock.ts";
+import { zoneClock, type ZoneClock } from "./zone-clock.ts";
 
 /** When a schedule fires: five fields of cron on the wall clock of an IANA zone. Both have passed their checks. */
 export interface Timing {

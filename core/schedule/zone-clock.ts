@@ -1,10 +1,11 @@
+import { DAY_MS } from "./day.ts";
+
 /**
  * How the wall clock of a zone runs. Everything comes from Intl, so the zones are those of the runtime; offsets are
  * asked once a day and remembered. A clock that changed twice within one UTC day would not be seen to:
  * scripts/check-zones.ts makes sure that none does.
  */
 
-export const DAY_MS = 24 * 3600_000;
 /** Days remembered per zone, and zones: some hundred KiB at most. */
 const MAX_DAYS = 4096;
 const MAX_ZONES = 1024;

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { eq } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
@@ -30,7 +31,6 @@ import type { ForgetSpec } from "../../protocol/wire.ts";
 import { addHost } from "./store-contract.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 15, 12);
-const DAY_MS = 24 * 3600_000;
 const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
 const newId = () => uuidv7(NOW_MS, random);
 const at = { nowMs: NOW_MS, random };

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import * as v from "valibot";
 import { hostForgetRefusal } from "../../core/retention/host-guard.ts";
 import { planForget, type GroupSnapshot } from "../../core/retention/plan.ts";
@@ -22,7 +23,6 @@ interface Asked {
 }
 type Said = { status: number; body: unknown };
 
-const DAY_MS = 24 * 3600_000;
 const ok = (body: unknown): Said => ({ status: 200, body });
 const changed = () => problem(409, { code: "schedule.changed", message: "Someone else changed this schedule." });
 

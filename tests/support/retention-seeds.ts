@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { backupArgv, scheduleTag } from "../../agent/restic/backup.ts";
@@ -7,7 +8,6 @@ import type { BackupSpec } from "../../protocol/wire.ts";
 import { useCheapKey } from "./cheap-key.ts";
 import { listSnapshots, runRestic, type RepositoryAccess } from "./restic.ts";
 
-const DAY_MS = 24 * 3600_000;
 const MINUTE_MS = 60_000;
 
 /** A snapshot to make: `restic backup --time` takes whole seconds. */

@@ -1,8 +1,8 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { dayWord, daysVerdict } from "../words/days.ts";
 import { dateText } from "../words/time.ts";
 import { html } from "./html.ts";
 
-const DAY_MS = 24 * 3600_000;
 /** Days between two dates under the bars. */
 const AXIS_DAYS = 7;
 

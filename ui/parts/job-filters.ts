@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { useComputed } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { useLocation } from "preact-iso";
@@ -18,8 +19,6 @@ export interface JobView {
   /** A UTC day as `2026-11-23`. */
   day: string | undefined;
 }
-
-const DAY_MS = 24 * 3600_000;
 
 export function jobViewOf(query: Readonly<Record<string, string | undefined>>): JobView {
   const day = query["day"];

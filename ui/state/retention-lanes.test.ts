@@ -1,8 +1,8 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { expect, test } from "vitest";
 import { planForget } from "../../core/retention/plan.ts";
 import { AXIS, lanesOf } from "./retention-lanes.ts";
 
-const DAY_MS = 24 * 3600_000;
 const nowMs = Date.UTC(2026, 10, 23, 12);
 const snapshots = (count: number, everyMs: number) =>
   Array.from({ length: count }, (_, i) => ({

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import type { RetentionPlan } from "../../protocol/schedule.ts";
 
 /** A retention plan on a time axis that gives the recent past more room. x in px, today at the right. */
@@ -8,7 +9,6 @@ export interface RetentionLanes {
 }
 
 export const AXIS = { left: 74, right: 700 } as const;
-const DAY_MS = 24 * 3600_000;
 const TICK_GAP_PX = 58;
 const TICKS = [
   [0, "today"],

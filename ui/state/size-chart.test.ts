@@ -1,7 +1,7 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { expect, test } from "vitest";
 import { CHART, sizeChart } from "./size-chart.ts";
 
-const DAY_MS = 24 * 3600_000;
 const TIB = 2 ** 40;
 const nowMs = 1000 * DAY_MS + 5;
 const history = [4.31, 4.52, 4.4, 4.82].map((size, i) => ({ dayMs: (997 + i) * DAY_MS, storedBytes: size * TIB }));

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import type { HostDay } from "../../protocol/api.ts";
 
 /** The geometry of a size chart in a box of 720 × 170; y grows downwards. */
@@ -13,7 +14,6 @@ export interface SizeChart {
 }
 
 export const CHART = { left: 62, right: 712, top: 10, bottom: 146, width: 720, height: 170 } as const;
-const DAY_MS = 24 * 3600_000;
 const AXIS_MARKS = 4;
 
 /** A chart of the sizes known of the last `days` days; null when there are fewer than two. */

@@ -1,10 +1,6 @@
+import { shellWord } from "../../protocol/shell-word.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import { listText } from "./lists.ts";
-
-/** A word as a shell reads it back unchanged. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
-}
 
 /** The line that changes a host's own policy, for its root to run. A list takes a word an entry, or none. */
 export function policyCommand(key: string, ...values: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fail } from "../../protocol/failure.ts";
 import type { RetentionPlan } from "../../protocol/schedule.ts";
@@ -5,7 +6,6 @@ import { addHost, addSchedule, addSnapshots, type TestHost } from "../../tests/s
 import { startTestServer, type Caller, type TestServer } from "../../tests/support/server.ts";
 import { runDue } from "../run-due.ts";
 
-const DAY_MS = 24 * 3600_000;
 const MINUTE_MS = 60_000;
 let server: TestServer;
 let operator: Caller;

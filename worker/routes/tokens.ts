@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import * as v from "valibot";
 import { mayGrant } from "../../core/access/actions.ts";
 import { uuidv7 } from "../../core/ids.ts";
@@ -7,8 +8,6 @@ import { fail, ok } from "../../protocol/failure.ts";
 import { actorOf } from "../access/actor.ts";
 import { route } from "../route.ts";
 import { listTokens, MAX_TOKENS_PER_USER, recordTokenCreated, recordTokenRevoked } from "../store/tokens.ts";
-
-const DAY_MS = 24 * 3600_000;
 
 export const tokenRoutes = [
   route({

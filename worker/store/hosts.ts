@@ -1,13 +1,6 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { and, eq, sql, type SQL } from "drizzle-orm";
-import {
-  DAY_MS,
-  dayLetters,
-  dayOf,
-  SHOWN_DAYS,
-  SHOWN_WEEKS,
-  weeklySizes,
-  type KnownDay,
-} from "../../core/hosts/days.ts";
+import { dayLetters, dayOf, SHOWN_DAYS, SHOWN_WEEKS, weeklySizes, type KnownDay } from "../../core/hosts/days.ts";
 import { SEVERITY, STATUS_OF_SEVERITY } from "../../core/hosts/status.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type { HostDay, HostDetail, HostResource, HostStatus } from "../../protocol/api.ts";

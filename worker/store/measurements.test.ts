@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
 import type { Fact, JobFact, MeasuredFact } from "../../core/relay/facts.ts";
@@ -9,7 +10,6 @@ import { startTestServer, type TestServer } from "../../tests/support/server.ts"
 import { recordFacts } from "./facts.ts";
 import { listRepositoryRows, repositoryResource } from "./repositories.ts";
 
-const DAY_MS = 24 * 3600_000;
 const LOCK = { id: "ab", timeMs: 5, exclusive: false, hostname: "db-1", pid: 7 };
 let server: TestServer;
 let host: TestHost;

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../core/schedule/day.ts";
 import { sql, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { checkVerdict } from "../../core/jobs/check-verdict.ts";
@@ -8,8 +9,6 @@ import { insertWhere } from "./insert-where.ts";
 import { hostDays, repositories } from "./schema.ts";
 
 type Statement = BatchItem<"sqlite">;
-
-const DAY_MS = 24 * 3600_000;
 
 /**
  * What a fact tells of a repository, as statements for its batch; none for most. Idempotent, and an older fact that

@@ -1,5 +1,5 @@
 import { uuidv7 } from "../core/ids.ts";
-import type { HostResource, JobResource } from "../protocol/api.ts";
+import type { JobResource } from "../protocol/api.ts";
 import { fail, ok, type Failure, type Result } from "../protocol/failure.ts";
 import { START_NOT_AFTER_MS } from "../protocol/limits.ts";
 import type { JobSpec } from "../protocol/wire.ts";
@@ -11,20 +11,20 @@ import { handOver } from "./hand-over.ts";
 import type { Principal } from "./route.ts";
 import { noHost } from "./routes/hosts.ts";
 import type { AuditEntry } from "./store/audit.ts";
-import { loadHost } from "./store/hosts.ts";
+import { loadNamedHost, type NamedHost } from "./store/hosts.ts";
 import { recordJobAsked, recordJobNotTaken } from "./store/jobs.ts";
 
 /** A person who asks a host that can be asked. */
 export interface Asking {
   runtime: Runtime;
-  host: HostResource;
+  host: NamedHost;
   principal: Principal;
   peer: Peer;
 }
 
 /** The host, if it can take a job now. */
-export async function readyHost(runtime: Runtime, hostId: string): Promise<Result<HostResource>> {
-  const host = await loadHost(runtime.db, hostId, runtime.now());
+export async function readyHost(runtime: Runtime, hostId: string): Promise<Result<NamedHost>> {
+  const host = await loadNamedHost(runtime.db, hostId);
   if (!host) return noHost();
   if (host.locked) {
     return fail("host.locked", "Two copies of this host's agent were seen. An administrator has to choose one first.");

@@ -138,6 +138,27 @@ export async function loadHost(db: Database, hostId: string, nowMs: number): Pro
   return rows[0] ? hostResource(rows[0]) : null;
 }
 
+/** What a job asks of its host before it is asked. */
+export interface NamedHost {
+  id: string;
+  name: string;
+  locked: boolean;
+}
+
+export async function loadNamedHost(db: Database, hostId: string): Promise<NamedHost | null> {
+  const rows = await namedHostQuery(db).all({ hostId });
+  return rows[0] ? { ...rows[0], locked: rows[0].locked === 1 } : null;
+}
+
+const namedHostQuery = builtOnce((db) =>
+  db
+    .select({ id: hosts.id, name: hosts.name, locked: hosts.locked })
+    .from(hosts)
+    .where(eq(hosts.id, sql.placeholder("hostId")))
+    .limit(1)
+    .prepare(),
+);
+
 /** Hosts by id, in no order; ids of hosts that are gone are left out. */
 export async function loadHosts(db: Database, hostIds: readonly string[], nowMs: number): Promise<HostResource[]> {
   const rows = await selectHosts(db).where(sql`hosts.id IN (SELECT value FROM json_each(${JSON.stringify(hostIds)}))`);

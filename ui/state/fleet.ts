@@ -247,7 +247,11 @@ effect(() => {
   if (signedIn && !stream) {
     stream = openStream({
       path: () => "/ws/fleet",
-      onFrame: (frame) => queue.add(JSON.parse(frame) as FleetMessage),
+      onFrame: (frame) => {
+        const message = JSON.parse(frame) as FleetMessage;
+        // A job that ended must not be taken for running by progress that was told before.
+        queue.add(message, message.type === "jobChanged");
+      },
       onLink: (next) => {
         link.value = next;
         if (next.state !== "connecting") lostSinceMs.value = next.state === "live" ? null : next.sinceMs;

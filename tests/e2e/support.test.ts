@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { removeFolder, temporaryFolder } from "../support/folders.ts";
-import { pidsWithEnvironment, startProcess } from "../support/process.ts";
+import { pidsWithEnvironment, startProcess, waitFor } from "../support/process.ts";
 import { startRestServer } from "../support/rest-server.ts";
 import { listSnapshots, resticBinary, resticVersions, runRestic } from "../support/restic.ts";
 
@@ -25,7 +25,8 @@ test("stopping a process takes its children along", async () => {
   const mark = `${process.pid}-${Math.random()}`;
   const parent = startProcess("sh", ["-c", "trap '' TERM; sleep 600 & echo ready; wait"], { env: { MARK: mark } });
   await parent.waitForOutput(/ready/);
-  expect(pidsWithEnvironment("MARK", mark)).toHaveLength(2);
+  // Between fork and exec of sleep its environment cannot be read for a moment.
+  await waitFor("both processes", () => pidsWithEnvironment("MARK", mark).length === 2);
   await parent.stop(100);
   expect(pidsWithEnvironment("MARK", mark)).toEqual([]);
 });

@@ -145,7 +145,9 @@ KillMode=mixed
 TimeoutStopSec=120
 OOMPolicy=continue
 UMask=0077
-CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SETFCAP CAP_MKNOD CAP_LINUX_IMMUTABLE CAP_SYS_NICE
+# KILL: restic asks by a signal whether the holder of a lock lives, and takes "not permitted" for dead: without it an
+# unlock removes the lock of another user's restic that runs.
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SETFCAP CAP_MKNOD CAP_LINUX_IMMUTABLE CAP_SYS_NICE CAP_KILL
 NoNewPrivileges=yes
 ProtectClock=yes
 ProtectHostname=yes

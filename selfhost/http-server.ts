@@ -13,6 +13,9 @@ const HEADERS_WITHIN_MS = 15_000;
 const REQUEST_WITHIN_MS = 60_000;
 /** Longer than proxies keep theirs, so that they, not we, end an idle connection. */
 const KEEP_ALIVE_MS = 75_000;
+/** How much of a body that nobody wants is still read, and how long. */
+const DROPPED_BYTES = 8 * 1024 * 1024;
+const DROPPED_WITHIN_MS = 1_000;
 
 export interface Web {
   server: Server;
@@ -40,10 +43,13 @@ export function createWeb(app: App, runtime: Runtime, files: ConsoleFiles, proxi
   let whenIdle: (() => void)[] = [];
 
   const toApplication = getRequestListener(
-    (request, bindings) => {
-      const peer = peerOfRequest(bindings.incoming as IncomingMessage, proxies);
+    async (request, bindings) => {
+      const incoming = bindings.incoming as IncomingMessage;
+      const peer = peerOfRequest(incoming, proxies);
       if (peer === null) return refuse(fail("request.invalid", "The Host header is missing or malformed.").failure);
-      return app.fetch(request, { runtime, peer });
+      const answer = await app.fetch(request, { runtime, peer });
+      if (!incoming.readableEnded && request.method !== "GET" && request.method !== "HEAD") await dropRest(incoming);
+      return answer;
     },
     { overrideGlobalObjects: false },
   );
@@ -68,6 +74,28 @@ export function createWeb(app: App, runtime: Runtime, files: ConsoleFiles, proxi
     server,
     idle: () => (answering === 0 ? Promise.resolve() : new Promise((settle) => whenIdle.push(settle))),
   };
+}
+
+/**
+ * Reads what the application left of a body, within limits: closing over unread bytes resets the connection, and the
+ * sender would see a broken pipe instead of its answer (RFC 9112 section 9.6).
+ */
+async function dropRest(incoming: IncomingMessage): Promise<void> {
+  let droppedBytes = 0;
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(settle, DROPPED_WITHIN_MS);
+    incoming.once("end", settle).once("close", settle).once("error", settle);
+    incoming.on("data", (chunk: Buffer) => {
+      droppedBytes += chunk.length;
+      if (droppedBytes > DROPPED_BYTES) settle();
+      else incoming.resume();
+    });
+    incoming.resume();
+  });
 }
 
 function serveFile(files: ConsoleFiles, incoming: IncomingMessage, outgoing: ServerResponse): boolean {

@@ -160,6 +160,15 @@ test("a body over 1 MiB is refused, declared or chunked", async () => {
   await chunked.body.dump();
 });
 
+test("a sender who writes all of a body that is too large before it reads still gets the answer", async () => {
+  const { address } = await started();
+  const head = "POST /api/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
+  const body = " ".repeat(6 * 1024 * 1024);
+  const declared = `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+  const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  for (const text of [declared, chunked]) expect(await raw(address, text)).toMatch(/^HTTP\/1\.1 413 /);
+});
+
 test("forwarded headers make a connection secure only from a trusted proxy", async () => {
   const forwarded = { "x-forwarded-for": "203.0.113.5", "x-forwarded-proto": "https", host: "manager.test" };
   const possible = async (address: string) => {

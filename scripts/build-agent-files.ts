@@ -16,5 +16,6 @@ if (values.check) {
 } else {
   const out = join(root, "dist/agent");
   await buildAgentFiles(out);
-  for (const { file } of TARGETS) console.log(`dist/agent/${file}: ${(statSync(join(out, file)).size / 1e6).toFixed(1)} MB`);
+  for (const { file } of TARGETS)
+    console.log(`dist/agent/${file}: ${(statSync(join(out, file)).size / 1e6).toFixed(1)} MB`);
 }

@@ -40,7 +40,8 @@ function run(folder: string, program: string, words: readonly string[]): void {
     execFileSync(program, words, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: string };
-    if (code === "ENOENT") throw new Error(`${program} is not installed. Run scripts/setup-packaging.sh.`);
-    throw new Error(`${program} ${words.join(" ")} failed: ${stderr ?? String(error)}`);
+    if (code === "ENOENT")
+      throw new Error(`${program} is not installed. Run scripts/setup-packaging.sh.`, { cause: error });
+    throw new Error(`${program} ${words.join(" ")} failed: ${stderr ?? String(error)}`, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HASHED_NAME, IMMUTABLE, PAGE_HEADERS } from "../worker/headers.ts";
 import { root } from "./steps.ts";
@@ -12,7 +12,10 @@ const out = join(root, "dist/assets");
 rmSync(out, { recursive: true, force: true });
 cpSync(join(root, "dist/ui"), out, { recursive: true, filter: (path) => !path.endsWith(".gz") });
 copyFileSync(join(root, "scripts/install.sh"), join(root, "dist/agent/install.sh"));
-cpSync(join(root, "dist/agent"), join(out, "_agent"), { recursive: true });
+// by name: the agent's files with Node inside (npm run build:agent) are larger than an asset may be, 25 MiB
+mkdirSync(join(out, "_agent"));
+for (const name of ["install.sh", "restic-manager-agent.cjs"])
+  copyFileSync(join(root, "dist/agent", name), join(out, "_agent", name));
 
 const lines = (headers: Readonly<Record<string, string>>) =>
   Object.entries(headers).map(([name, value]) => `  ${name}: ${value}\n`);

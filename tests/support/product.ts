@@ -160,6 +160,8 @@ export interface Plan {
   origin?: string;
   /** Runs the agent as this user instead of the test's own. */
   uid?: number;
+  /** An agent with Node inside to run instead of the bundle. */
+  agentFile?: string;
 }
 
 export interface TestAgent {
@@ -181,10 +183,11 @@ export async function joinHost(api: ConsoleApi, plan: Plan): Promise<TestAgent> 
   const dirs = ["--config-dir", join(folder, "config"), "--state-dir", join(folder, "state")];
   const bundle = join(root, "dist/agent/restic-manager-agent.cjs");
   const env = { PATH: `${dirname(plan.restic)}:${process.env["PATH"]}`, HOME: folder };
+  const program: [string, ...string[]] = plan.agentFile === undefined ? [nodeBinary, bundle] : [plan.agentFile];
   const asUser = (args: string[]): [string, string[]] =>
     plan.uid === undefined
-      ? [nodeBinary, [bundle, ...args]]
-      : ["setpriv", [`--reuid=${plan.uid}`, `--regid=${plan.uid}`, "--clear-groups", nodeBinary, bundle, ...args]];
+      ? [program[0], [...program.slice(1), ...args]]
+      : ["setpriv", [`--reuid=${plan.uid}`, `--regid=${plan.uid}`, "--clear-groups", ...program, ...args]];
   if (plan.uid !== undefined) {
     for (const dir of ["config", "state"]) mkdirSync(join(folder, dir), { mode: 0o700 });
     await runProcess("chown", ["-R", `${plan.uid}:${plan.uid}`, folder]);

@@ -28,6 +28,7 @@ if (values.sign !== undefined) {
 
 function build(): void {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  const release = { version: manifest.version, epochSeconds: epochSeconds() };
   mkdirSync(values.out, { recursive: true });
   const arches: DebArch[] = ["amd64", "arm64"];
   const debs = arches.map((arch) => told(buildDeb(agentFile(`linux-${arch}`), arch, release, values.out)));

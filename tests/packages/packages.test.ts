@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -27,7 +27,7 @@ beforeAll(async () => {
   makeKey(keyFile, "ed25519");
   publish("1.0.0-rc.1");
   server = createServer((request, response) => {
-    const path = join(repository, request.url ?? "");
+    const path = join(repository, decodeURIComponent(request.url ?? ""));
     if (existsSync(path) && statSync(path).isFile()) response.end(readFileSync(path));
     else response.writeHead(404).end();
   });
@@ -82,7 +82,8 @@ test("apt installs it from the signed repository, enabled, with the policy for a
 test("an upgrade takes the newer version, keeps the host's files, and leaves a disabled unit disabled", async () => {
   writeFileSync(inRoot("etc/restic-manager/agent.yaml"), "identity");
   writeFileSync(inRoot("etc/restic-manager/policy.yaml"), "allow_hooks: none\n");
-  runInRoot("deb-systemd-helper", "disable", "restic-manager-agent.service");
+  // as `systemctl disable` does
+  rmSync(inRoot("etc/systemd/system/multi-user.target.wants/restic-manager-agent.service"));
   publish("1.0.0");
   await apt("update");
   expect(await apt("install", "--only-upgrade", "restic-manager-agent")).not.toContain("has not joined");

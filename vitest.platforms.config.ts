@@ -1,12 +1,15 @@
 import { defineConfig } from "vitest/config";
 
-/** The agent's files as hosts get them: run `npm run build:agent` before. Not in `npm test`: the build takes a minute. */
+/**
+ * The agent as hosts get it: its files, its packages, booted systems, other processors and Windows. Not in `npm test`: it
+ * takes root, what scripts/setup-packaging.sh installs, and `npm run build:agent` before.
+ */
 export default defineConfig({
   test: {
     include: ["tests/platforms/**/*.test.ts"],
     globalSetup: ["tests/support/built-product.ts"],
-    maxWorkers: 2,
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    maxWorkers: 1,
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
   },
 });

@@ -3,15 +3,19 @@ import "./require-node.ts";
 import { randomBytes } from "node:crypto";
 import { readOptions } from "./cli/options.ts";
 import { ConfigError } from "./config/config.ts";
+import { defaultDirectories } from "./config/directories.ts";
 import { thisPlatform } from "./platform/this-machine.ts";
 
 const random = (count: number) => new Uint8Array(randomBytes(count));
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 async function main(): Promise<void> {
+  const defaults = defaultDirectories(process.platform, process.env);
+  const options = readOptions(process.argv.slice(2), process.env, defaults);
+  if (options.command === "service")
+    return void print(await (await import("./cli/service.ts")).serviceCommand(options, defaults));
   const platform = thisPlatform();
   if (!platform) throw new ConfigError(`There is no agent for ${process.platform} yet.`);
-  const options = readOptions(process.argv.slice(2), process.env, platform.defaultDirectories);
   // Each command loads its own parts: a running agent needs no HTTP client in memory.
   switch (options.command) {
     case "enroll":

@@ -14,7 +14,13 @@ const oldestNode = [22, 19];
 /** Debian packages a command needs, by the program that shows they are there. */
 const programs = {
   demo: { restic: "restic" },
-  test: { chromium: "chromium", shellcheck: "shellcheck", curl: "curl", sqlite3: "sqlite3" },
+  test: {
+    chromium: "chromium",
+    shellcheck: "shellcheck",
+    curl: "curl",
+    sqlite3: "sqlite3",
+    "systemd-analyze": "systemd",
+  },
 };
 
 function main() {

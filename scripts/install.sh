@@ -128,58 +128,14 @@ write_policy() {
     die "$CONFIG_DIR cannot be written. Run this as root."
 }
 
-unit_text() {
-  cat <<UNIT
-[Unit]
-Description=restic-manager agent
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=exec
-ExecStart=$AGENT run --config-dir "$CONFIG_DIR" --state-dir "$STATE_DIR"
-Restart=always
-RestartSec=5
-# A stop goes to the agent alone, which ends restic cleanly; what is left after that is killed.
-KillMode=mixed
-TimeoutStopSec=120
-OOMPolicy=continue
-UMask=0077
-# KILL: restic asks by a signal whether the holder of a lock lives, and takes "not permitted" for dead: without it an
-# unlock removes the lock of another user's restic that runs.
-CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_SETFCAP CAP_MKNOD CAP_LINUX_IMMUTABLE CAP_SYS_NICE CAP_KILL
-NoNewPrivileges=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-PrivateMounts=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-LockPersonality=yes
-KeyringMode=private
-SystemCallArchitectures=native
-
-[Install]
-WantedBy=multi-user.target
-UNIT
-}
-
 start_agent() {
   if [ ! -d /run/systemd/system ]; then
     say "systemd does not run here. Start the agent by your own means, as root:"
     say "  $AGENT run --config-dir $CONFIG_DIR --state-dir $STATE_DIR"
     return
   fi
-  unit=$ETC/systemd/system/restic-manager-agent.service
-  unit_text >"$unit.new" || die "$unit cannot be written. Run this as root."
-  mv -f "$unit.new" "$unit"
-  systemctl daemon-reload
-  systemctl --quiet enable restic-manager-agent.service
-  systemctl restart restic-manager-agent.service
+  "$AGENT" service install --config-dir "$CONFIG_DIR" --state-dir "$STATE_DIR" ||
+    die "the service is not installed, see above."
   say "The agent runs as restic-manager-agent.service: systemctl status restic-manager-agent"
 }
 

@@ -11,7 +11,7 @@ import { lockState } from "../state-lock.ts";
 import { AGENT_VERSION } from "../version.ts";
 import type { CliOptions } from "./options.ts";
 
-/** Runs until SIGTERM or SIGINT, and then ends what runs cleanly. */
+/** Runs until SIGTERM, SIGINT or, where asked, the end of standard input, and then ends what runs cleanly. */
 export async function run(options: CliOptions, platform: Platform, random: RandomBytes): Promise<void> {
   const { directories } = options;
   process.umask(0o077);
@@ -49,6 +49,8 @@ export async function run(options: CliOptions, platform: Platform, random: Rando
     // Stopping restic clean takes up to 10 s: a signal that is repeated meanwhile must not end the agent before it.
     process.on("SIGTERM", () => resolve());
     process.on("SIGINT", () => resolve());
+    // Windows has no signal that a service could send: what supervises the agent there closes this pipe instead.
+    if (options.stopWithStdin) process.stdin.on("close", () => resolve()).resume();
   });
   log.info("stopping");
   await agent.stop();

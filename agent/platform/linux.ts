@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
+import { defaultDirectories } from "../config/directories.ts";
 import type { Platform, ProcessMark } from "./platform.ts";
 
 /** Architectures as Debian names them. */
 const ARCH_NAMES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 export const linux: Platform = {
-  defaultDirectories: { config: "/etc/restic-manager", state: "/var/lib/restic-manager" },
+  defaultDirectories: defaultDirectories("linux", {}),
   os: "linux",
   arch: ARCH_NAMES[process.arch] ?? process.arch,
 

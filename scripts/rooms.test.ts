@@ -8,7 +8,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 const rooms: Record<string, { ours: string[]; packages: string[] }> = {
   protocol: { ours: [], packages: ["valibot"] },
-  core: { ours: ["protocol"], packages: ["croner", "valibot", "@noble/ciphers", "@noble/curves", "@noble/hashes"] },
+  core: {
+    ours: ["protocol"],
+    packages: ["croner", "valibot", "unhomoglyph", "@noble/ciphers", "@noble/curves", "@noble/hashes"],
+  },
   worker: {
     ours: ["core", "protocol"],
     packages: [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { toBase64url } from "../bytes.ts";
-import { makeSignPair, sign, verify } from "./sign.ts";
+import { isUsableSignKey, makeSignPair, sign, verify } from "./sign.ts";
 
 const random = (count: number) => crypto.getRandomValues(new Uint8Array(count));
 
@@ -23,4 +23,17 @@ test("a small-order key verifies nothing", () => {
   const signature = new Uint8Array(64);
   signature[0] = 1;
   expect(verify(toBase64url(identity), "anything", toBase64url(signature))).toBe(false);
+});
+
+test.each([
+  ["all zeros, of order four", "A".repeat(43)],
+  ["the neutral element", `AQ${"A".repeat(41)}`],
+  ["y = p, which is zero in other bytes", "7f_______________________________________38"],
+  ["31 bytes", "A".repeat(42)],
+])("%s is no key that only one can sign with", (_what, key) => {
+  expect(isUsableSignKey(key)).toBe(false);
+});
+
+test("a key made here is usable", () => {
+  expect(isUsableSignKey(makeSignPair((size) => new Uint8Array(size).fill(7)).publicKey)).toBe(true);
 });

@@ -9,6 +9,21 @@ export function makeSignPair(random: RandomBytes): { secretKey: Uint8Array; publ
   return { secretKey, publicKey: toBase64url(ed25519.getPublicKey(secretKey)) };
 }
 
+/**
+ * Whether `publicKey` is one that only its holder can sign with: 32 bytes, canonical (RFC 8032 section 5.1.3), a point of
+ * the prime-order group and not its neutral element.
+ */
+export function isUsableSignKey(publicKey: string): boolean {
+  const bytes = fromBase64url(publicKey);
+  if (!bytes || bytes.length !== 32) return false;
+  try {
+    const point = ed25519.Point.fromBytes(bytes);
+    return !point.isSmallOrder() && point.isTorsionFree();
+  } catch {
+    return false;
+  }
+}
+
 /** 64-byte signature in base64url. */
 export function sign(secretKey: Uint8Array, message: string): string {
   return toBase64url(ed25519.sign(utf8ToBytes(message), secretKey));

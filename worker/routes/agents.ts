@@ -69,7 +69,7 @@ export const agentRoutes = [
         scheduleName: FIRST_SCHEDULE_NAME,
         bearerHash: hashToken(bearer),
         sealed: sealSecret(runtime, credentialPlace(repositoryId, "write", 1), secret),
-        body,
+        machine: body,
       };
       if (!(await recordEnrolled(db, token, host, audit, { nowMs, random }))) return invalidToken();
       const joined = await loadHost(db, hostId, nowMs);

@@ -1,12 +1,11 @@
 import { and, desc, eq, lt, sql } from "drizzle-orm";
-import { SEVERITY } from "../../core/hosts/status.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type { Place } from "../../core/secrets/at-rest.ts";
-import type { EnrollBody, EnrollmentTokenResource } from "../../protocol/api.ts";
+import type { EnrollmentTokenResource } from "../../protocol/api.ts";
 import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
-import { insertWhere } from "./insert-where.ts";
-import { enrollmentTokens, hosts, repositories, repositoryCredentials, schedules } from "./schema.ts";
+import { newHostStatements, type NewHost } from "./new-host.ts";
+import { enrollmentTokens, hosts } from "./schema.ts";
 
 /** Where the repository secret waits for its host. */
 export function enrollmentPlace(tokenId: string): Place {
@@ -108,17 +107,6 @@ export async function isKnownSignKey(db: Database, signKey: string): Promise<boo
   return rows.length > 0;
 }
 
-export interface NewHost {
-  hostId: string;
-  repositoryId: string;
-  scheduleId: string;
-  scheduleName: string;
-  bearerHash: string;
-  /** The token's secret, sealed again for its new place at version 1. */
-  sealed: string;
-  body: EnrollBody;
-}
-
 /**
  * The host a token stood for: host, repository, credential and first schedule in one batch that also ends the token and
  * erases its secret there. False when the token was used, revoked or expired in the meantime: then nothing is written.
@@ -130,79 +118,15 @@ export async function recordEnrolled(
   audit: AuditEntry,
   at: { nowMs: number; random: RandomBytes },
 ): Promise<boolean> {
-  const { body } = host;
   const won = sql`EXISTS (SELECT 1 FROM ${enrollmentTokens} WHERE id = ${token.id} AND host_id = ${host.hostId})`;
   const [used] = await db.batch([
     db
       .update(enrollmentTokens)
       .set({ usedAt: at.nowMs, hostId: host.hostId, sealed: null })
       .where(
-        sql`id = ${token.id} AND ${usable(at.nowMs)} AND NOT EXISTS (SELECT 1 FROM hosts WHERE sign_key = ${body.signKey})`,
+        sql`id = ${token.id} AND ${usable(at.nowMs)} AND NOT EXISTS (SELECT 1 FROM hosts WHERE sign_key = ${host.machine.signKey})`,
       ),
-    insertWhere(
-      db,
-      hosts,
-      {
-        id: host.hostId,
-        name: token.hostName,
-        hostname: body.hostname,
-        tags: token.tags,
-        os: body.os,
-        arch: body.arch,
-        agentVersion: body.agentVersion,
-        resticVersion: body.resticVersion,
-        machineFacts: JSON.stringify(body.machineFacts),
-        signKey: body.signKey,
-        sealKey: body.sealKey,
-        bearerHash: host.bearerHash,
-        configVersion: 1,
-        scheduleVersion: 1,
-        createdAt: at.nowMs,
-        severity: SEVERITY.offline,
-      },
-      won,
-    ),
-    insertWhere(
-      db,
-      repositories,
-      {
-        id: host.repositoryId,
-        hostId: host.hostId,
-        address: token.address,
-        createRepository: token.createRepository,
-        createdAt: at.nowMs,
-        updatedAt: at.nowMs,
-      },
-      won,
-    ),
-    insertWhere(
-      db,
-      repositoryCredentials,
-      {
-        repositoryId: host.repositoryId,
-        purpose: "write",
-        sealed: host.sealed,
-        envKeys: token.envKeys,
-        version: 1,
-        updatedAt: at.nowMs,
-      },
-      won,
-    ),
-    insertWhere(
-      db,
-      schedules,
-      {
-        id: host.scheduleId,
-        hostId: host.hostId,
-        repositoryId: host.repositoryId,
-        name: host.scheduleName,
-        paths: token.paths,
-        excludes: token.excludes,
-        createdAt: at.nowMs,
-        updatedAt: at.nowMs,
-      },
-      won,
-    ),
+    ...newHostStatements(db, host, token, won, at.nowMs),
     auditStatement(db, audit, { ...at, ifChanged: true }),
   ]);
   return used.meta.changes > 0;

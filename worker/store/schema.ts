@@ -205,6 +205,31 @@ export const enrollmentTokens = sqliteTable("enrollment_tokens", {
   hostId: text("host_id"),
 });
 
+export const pendingHosts = sqliteTable("pending_hosts", {
+  id: text().primaryKey(),
+  signKey: text("sign_key").notNull(),
+  sealKey: text("seal_key").notNull(),
+  fingerprint: text().notNull(),
+  hostname: text().notNull(),
+  os: text().notNull(),
+  arch: text().notNull(),
+  agentVersion: text("agent_version").notNull(),
+  resticVersion: text("restic_version").notNull(),
+  machineFacts: text("machine_facts").notNull(),
+  address: text().notNull(),
+  firstSeenAt: integer("first_seen_at").notNull(),
+  lastSeenAt: integer("last_seen_at").notNull(),
+  expiresAt: integer("expires_at").notNull(),
+  state: text().$type<"waiting" | "accepted" | "rejected">().notNull().default("waiting"),
+  hostId: text("host_id"),
+});
+
+export const announceWindows = sqliteTable("announce_windows", {
+  address: text().primaryKey(),
+  startedAt: integer("started_at").notNull(),
+  count: integer().notNull(),
+});
+
 export const jobs = sqliteTable("jobs", {
   id: text().primaryKey(),
   hostId: text("host_id").notNull(),

@@ -3,7 +3,7 @@ import { createEnrollmentBody, enrolledSchema } from "./api.ts";
 import { fail, ok, type Result } from "./failure.ts";
 import { key32, signature64, timeMs, uuid } from "./scalars.ts";
 
-/** Joining by approval: what an agent without a token says, and what it hears while it waits (docs/decisions/0015). */
+/** Joining by approval: what an agent without a token says, and what it hears while it waits (docs/decisions/0016). */
 
 /** Announcements that one address may make in `ANNOUNCE_WINDOW_MS`. */
 export const ANNOUNCE_PER_WINDOW = 10;

@@ -41,6 +41,7 @@ function command(...words: string[]): string {
     server: null,
     allowPlainWs: false,
     json: false,
+    stopWithStdin: false,
   };
   return policyCommand(options);
 }

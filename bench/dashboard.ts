@@ -23,40 +23,36 @@ interface Measured {
 
 /** (d) The list of hosts and the dashboard on a full database, against the same queries behind a bare Hono. */
 export async function dashboard(): Promise<Row[]> {
-  const full = await onDatabase(big);
-  const tenth = await onDatabase(small);
-  const row = (name: string, figure: keyof Measured) =>
-    atMost(name, "ms", best(full.product.map((m) => m[figure])), best(full.ceiling.map((m) => m[figure])), 1.5);
-  const growth = (name: string, figure: keyof Measured) =>
-    atMost(name, "ms", best(full.product.map((m) => m[figure])), best(tenth.product.map((m) => m[figure])), 1.1);
-  return [
-    row("d. GET /api/hosts, 10,000 hosts, 1 M jobs, 1 M snapshots, p50", "hostsMs"),
-    row("d. the dashboard on the same, p50", "dashboardMs"),
-    growth("d. GET /api/hosts, 10,000 hosts against 1,000", "hostsMs"),
-    growth("d. the dashboard, 10,000 hosts against 1,000", "dashboardMs"),
-  ];
-}
-
-async function onDatabase(size: typeof big): Promise<{ product: Measured[]; ceiling: Measured[] }> {
-  const hosts = makeHosts(size.hosts);
-  const server = await startProductServer(hosts, (db) =>
-    fill(
-      db,
-      hosts.map(({ hostId }) => hostId),
-      size,
-    ),
-  );
-  const bare = await startChild([ceilingEntry, server.databaseFile], {}, /listening \d+/);
+  const full = await startOn(big);
+  const tenth = await startOn(small);
+  const bare = await startChild([ceilingEntry, full.databaseFile], {}, /listening \d+/);
   const bareOrigin = `http://127.0.0.1:${/listening (\d+)/.exec(bare.log())![1]}`;
+  const onFull = () => measure(full.origin, { cookie: full.api.cookie() });
   try {
-    return await abba<Measured>({
-      product: () => measure(server.origin, { cookie: server.api.cookie() }),
-      ceiling: () => measure(bareOrigin, {}),
+    const against = await abba<Measured>({ product: onFull, ceiling: () => measure(bareOrigin, {}) });
+    const grown = await abba<Measured>({
+      product: onFull,
+      ceiling: () => measure(tenth.origin, { cookie: tenth.api.cookie() }),
     });
+    const row = (name: string, figure: keyof Measured, { product, ceiling }: typeof against, limit: number) =>
+      atMost(name, "ms", best(product.map((m) => m[figure])), best(ceiling.map((m) => m[figure])), limit);
+    return [
+      row("d. GET /api/hosts, 10,000 hosts, 1 M jobs, 1 M snapshots, p50", "hostsMs", against, 1.5),
+      row("d. the dashboard on the same, p50", "dashboardMs", against, 1.5),
+      row("d. GET /api/hosts, 10,000 hosts against 1,000", "hostsMs", grown, 1.1),
+      row("d. the dashboard, 10,000 hosts against 1,000", "dashboardMs", grown, 1.1),
+    ];
   } finally {
     await bare.stop();
-    await server.stop();
+    await tenth.stop();
+    await full.stop();
   }
+}
+
+function startOn(size: typeof big): ReturnType<typeof startProductServer> {
+  const hosts = makeHosts(size.hosts);
+  const hostIds = hosts.map(({ hostId }) => hostId);
+  return startProductServer(hosts, (db) => fill(db, hostIds, size));
 }
 
 async function measure(origin: string, headers: Record<string, string>): Promise<Measured> {

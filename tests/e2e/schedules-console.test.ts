@@ -1,6 +1,6 @@
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { HostDetail, ScheduleResource } from "../../protocol/api.ts";
+import type { HooksResource, HostDetail, ScheduleResource } from "../../protocol/api.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { problem, startFakeConsole, type FakeConsole, type World } from "../support/fake-console-api.ts";
 import { planOf } from "../support/fake-schedules.ts";
@@ -355,6 +355,27 @@ test("hooks are scripts of the host by name; text only where the host takes it; 
   await page.goto(`${fake.origin}/hosts/${host.id}/schedules/${nightly().id}`);
   await page.getByText("Only an admin sees and changes them.").waitFor();
   expect(await field("Hooks of its own").count()).toBe(0);
+});
+
+test("hooks that no key opens are said to be there, in both places, and what is saved replaces them", async () => {
+  const unreadable: HooksResource = { hooks: null, version: 3, unreadable: true };
+  await open("settings", (world, detail) => {
+    detail.policy = { ...detail.policy!, allowHooks: "named", hooks: ["dump.sh"] };
+    world.hooks.set(detail.id, unreadable).set(detail.schedules[0]!.id, unreadable);
+  });
+  const said = page.getByText("The server cannot read the stored hooks with its present key.");
+  await said.waitFor();
+  await page.getByRole("link", { name: "Schedules" }).click();
+  await page.getByRole("link", { name: "nightly" }).click();
+  await said.waitFor();
+  expect(await field("Hooks of its own").isChecked()).toBe(true);
+  await field("Before the backup").selectOption("dump.sh");
+  await button("Save schedule").click();
+  await page.getByText("Schedule saved").waitFor();
+  expect(fake.world.hooks.get(nightly().id)).toMatchObject({ version: 4, hooks: { pre: { name: "dump.sh" } } });
+  await page.getByRole("link", { name: "nightly" }).click();
+  await page.getByText("This hook runs as the agent service user on nas-01").waitFor();
+  expect(await said.count()).toBe(0);
 });
 
 test("default hooks of a host are saved with its shell", async () => {

@@ -24,10 +24,10 @@ import {
   type TestAgent,
 } from "../support/product.ts";
 import { listSnapshots, resticBinary } from "../support/restic.ts";
+import { password, schedulesApplied } from "../support/schedule-scene.ts";
 
 /** Hosts keep backing up while the server is gone, and say all of it when it is back. */
 
-const password = "repository password";
 const restic = resticBinary("0.18.0");
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -65,10 +65,7 @@ describe.each(runtimes)("a host whose server on %s is stopped", { timeout: 600_0
       timeZone: "UTC",
       paths: [source],
     });
-    await waitFor("the host to run the schedule", async () => {
-      const now = await api.get<HostDetail>(`/api/hosts/${hostId}`);
-      return now.appliedScheduleVersion === now.scheduleVersion;
-    });
+    await schedulesApplied(api, hostId);
     return made;
   }
 

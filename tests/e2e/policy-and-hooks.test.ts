@@ -4,49 +4,29 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HooksResource, HostDetail, JobResource, ScheduleResource } from "../../protocol/api.ts";
 import { ApiError, type ConsoleApi } from "../../scripts/console-api.ts";
-import { removeFolder, temporaryFolder } from "../support/folders.ts";
 import { nodeBinary, runProcess, waitFor, type Finished } from "../support/process.ts";
-import {
-  askJob,
-  jobEnd,
-  joinHost,
-  makeSource,
-  runtimes,
-  startProduct,
-  type Product,
-  type TestAgent,
-} from "../support/product.ts";
-import { resticBinary } from "../support/restic.ts";
+import { askJob, jobEnd, runtimes, type TestAgent } from "../support/product.ts";
+import { startScheduleScene, type ScheduleScene } from "../support/schedule-scene.ts";
 
 /** What root of a host allows holds against the server, is told by the console, and is obeyed when it changes. */
 
-const password = "repository password";
 const bundle = fileURLToPath(new URL("../../dist/agent/restic-manager-agent.cjs", import.meta.url));
 /** The agent looks at its policy every 30 seconds. */
 const noticed = { timeoutMs: 60_000, everyMs: 250 };
 
 describe.each(runtimes)("a host's policy and hooks on %s", (runtime) => {
-  let product: Product;
+  let scene: ScheduleScene;
   let api: ConsoleApi;
-  let folder: string;
   let source: string;
   let agent: TestAgent;
   let schedule: ScheduleResource;
 
   beforeAll(async () => {
-    product = await startProduct(runtime);
-    api = await product.signIn();
-    folder = temporaryFolder("policy");
-    source = makeSource(folder, 3, 1000);
-    const address = join(folder, "repository");
-    agent = await joinHost(api, { address, password, paths: [source], restic: resticBinary("0.18.0") });
+    scene = await startScheduleScene(runtime, "policy");
+    ({ api, agent, source } = scene);
     schedule = (await detail()).schedules[0]!;
   });
-  afterAll(async () => {
-    await agent?.stop();
-    await product?.stop();
-    removeFolder(folder);
-  });
+  afterAll(() => scene?.stop());
 
   const detail = () => api.get<HostDetail>(`/api/hosts/${agent.hostId}`);
   const hooksPath = () => `/api/hosts/${agent.hostId}/schedules/${schedule.id}/hooks`;

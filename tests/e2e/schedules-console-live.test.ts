@@ -1,20 +1,10 @@
-import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HostDetail } from "../../protocol/api.ts";
 import type { ConsoleApi } from "../../scripts/console-api.ts";
 import { launchChromium } from "../support/chromium.ts";
-import { removeFolder, temporaryFolder } from "../support/folders.ts";
-import {
-  admin,
-  joinHost,
-  makeSource,
-  runtimes,
-  startProduct,
-  type Product,
-  type TestAgent,
-} from "../support/product.ts";
-import { resticBinary } from "../support/restic.ts";
+import { admin, runtimes, type Product, type TestAgent } from "../support/product.ts";
+import { startScheduleScene, type ScheduleScene } from "../support/schedule-scene.ts";
 
 /** The editor against the real server: what a person fills in is what a real agent runs. */
 describe.each(runtimes)("schedules in the console on %s", (runtime) => {
@@ -22,18 +12,14 @@ describe.each(runtimes)("schedules in the console on %s", (runtime) => {
   let api: ConsoleApi;
   let browser: Browser;
   let page: Page;
-  let folder: string;
+  let scene: ScheduleScene;
   let agent: TestAgent;
   let source: string;
   const problems: string[] = [];
 
   beforeAll(async () => {
-    product = await startProduct(runtime);
-    api = await product.signIn();
-    folder = temporaryFolder("schedules-console");
-    source = makeSource(folder, 3, 1000);
-    const repository = { address: join(folder, "repository"), password: "the repository's password" };
-    agent = await joinHost(api, { ...repository, paths: [source], restic: resticBinary("0.18.0") });
+    scene = await startScheduleScene(runtime, "schedules-console");
+    ({ product, api, agent, source } = scene);
     browser = await launchChromium();
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     page.on("pageerror", (error) => problems.push(String(error)));
@@ -45,9 +31,7 @@ describe.each(runtimes)("schedules in the console on %s", (runtime) => {
   });
   afterAll(async () => {
     await browser?.close();
-    await agent?.stop();
-    await product?.stop();
-    removeFolder(folder);
+    await scene?.stop();
   });
 
   const detail = () => api.get<HostDetail>(`/api/hosts/${agent.hostId}`);

@@ -4,48 +4,30 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HostDetail, JobResource, Page, ScheduleResource } from "../../protocol/api.ts";
 import type { KeepPolicy, RetentionPlan } from "../../protocol/schedule.ts";
 import { ApiError, type ConsoleApi } from "../../scripts/console-api.ts";
-import { removeFolder, temporaryFolder } from "../support/folders.ts";
 import { waitFor } from "../support/process.ts";
-import {
-  askJob,
-  hostOnline,
-  jobEnd,
-  joinHost,
-  makeSource,
-  runtimes,
-  startProduct,
-  type Product,
-  type TestAgent,
-} from "../support/product.ts";
+import { askJob, hostOnline, jobEnd, runtimes, type Product, type TestAgent } from "../support/product.ts";
 import { listSnapshots, resticBinary, runRestic } from "../support/restic.ts";
+import { password, schedulesApplied, startScheduleScene, type ScheduleScene } from "../support/schedule-scene.ts";
 
 /** Schedules and retention in the whole product: console's API, server, agent and a real restic. */
 
-const password = "repository password";
 const restic = resticBinary("0.18.0");
 const dayMs = 24 * 3600_000;
 
 describe.each(runtimes)("schedules on %s", (runtime) => {
   let product: Product;
   let api: ConsoleApi;
-  let folder: string;
+  let scene: ScheduleScene;
   let agent: TestAgent;
   let host: HostDetail;
   let address: string;
 
   beforeAll(async () => {
-    product = await startProduct(runtime);
-    api = await product.signIn();
-    folder = temporaryFolder("schedules");
-    address = join(folder, "repository");
-    agent = await joinHost(api, { address, password, paths: [makeSource(folder, 3, 1000)], restic });
+    scene = await startScheduleScene(runtime, "schedules");
+    ({ product, api, agent, address } = scene);
     host = await api.get<HostDetail>(`/api/hosts/${agent.hostId}`);
   });
-  afterAll(async () => {
-    await agent?.stop();
-    await product?.stop();
-    removeFolder(folder);
-  });
+  afterAll(() => scene?.stop());
 
   const detail = () => api.get<HostDetail>(`/api/hosts/${host.id}`);
   const schedule = async (id: string) => (await detail()).schedules.find((one) => one.id === id)!;
@@ -57,15 +39,7 @@ describe.each(runtimes)("schedules on %s", (runtime) => {
   }
   const put = async (one: ScheduleResource, change: object) =>
     api.send<ScheduleResource>("PUT", `/api/hosts/${host.id}/schedules/${one.id}`, edit(one, change));
-  const inSync = () =>
-    waitFor(
-      "the host to run the newest schedules",
-      async () => {
-        const now = await detail();
-        return now.appliedScheduleVersion === now.scheduleVersion && now;
-      },
-      { timeoutMs: 10_000 },
-    );
+  const inSync = () => schedulesApplied(api, host.id, 10_000);
   /** What the platform does each minute; the local workerd has no clock of its own. */
   async function aMinutePasses() {
     if (runtime === "workerd") await fetch(`${product.origin}/cdn-cgi/handler/scheduled`);

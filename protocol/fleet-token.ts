@@ -49,4 +49,3 @@ export const enrollmentJoinSchema = v.object({
   exists: v.boolean(),
 });
 export type EnrollmentJoin = v.InferOutput<typeof enrollmentJoinSchema>;
-

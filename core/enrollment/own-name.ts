@@ -14,7 +14,12 @@ const SUFFIX_ROOM = 16;
 /** A hostname as the name of a host: invisible and control characters go, and so do spaces and dots around it. */
 export function cleanHostname(hostname: string): string {
   const plain = hostname.replace(/[\p{Cc}\p{Cf}]/gu, "").replace(/^[\s.]+|[\s.]+$/g, "");
-  return [...plain].slice(0, MAX_NAME_LENGTH - SUFFIX_ROOM).join("").trim() || "host";
+  return (
+    [...plain]
+      .slice(0, MAX_NAME_LENGTH - SUFFIX_ROOM)
+      .join("")
+      .trim() || "host"
+  );
 }
 
 /**

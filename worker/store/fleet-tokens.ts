@@ -10,7 +10,7 @@ import { insertWhere } from "./insert-where.ts";
 import { newHostStatements, type NewHost } from "./new-host.ts";
 import { enrollmentJoins, enrollmentTokens, hosts, repositories } from "./schema.ts";
 
-/** Names that are tried for one host before it is told to come again: D1 binds 100 values to a statement. */
+/** Names that are looked at for one host: D1 binds 100 values to a statement. */
 const CANDIDATES = 40;
 
 /** What a host that joins with a fleet token is called, and where it sends its backups. */
@@ -20,14 +20,14 @@ export interface FleetPlace {
 }
 
 /**
- * The first name like no other host's whose repository address no host ever had; null when 40 in a row are taken.
- * Whether it is free still is for `recordFleetJoined` to see.
+ * Names like no other host's whose repository address no host ever had, best first, at most 40. Whether one is free
+ * still is for `recordFleetJoined` to see.
  */
-export async function findFleetPlace(
+export async function findFleetPlaces(
   db: Database,
   token: Pick<EnrollmentRow, "id" | "address">,
   hostname: string,
-): Promise<FleetPlace | null> {
+): Promise<FleetPlace[]> {
   const [named, joined] = await db.batch([
     db.select({ name: hosts.name }).from(hosts),
     db.select({ name: enrollmentJoins.hostName }).from(enrollmentJoins).where(eq(enrollmentJoins.tokenId, token.id)),
@@ -39,17 +39,14 @@ export async function findFleetPlace(
   }));
   const addresses = places.map(({ address }) => address);
   const [owned, given] = await db.batch([
-    db
-      .select({ address: repositories.address })
-      .from(repositories)
-      .where(inArray(repositories.address, addresses)),
+    db.select({ address: repositories.address }).from(repositories).where(inArray(repositories.address, addresses)),
     db
       .select({ address: enrollmentJoins.repositoryAddress })
       .from(enrollmentJoins)
       .where(inArray(enrollmentJoins.repositoryAddress, addresses)),
   ]);
   const used = new Set([...owned, ...given].map(({ address }) => address));
-  return places.find(({ address }) => !used.has(address)) ?? null;
+  return places.filter(({ address }) => !used.has(address));
 }
 
 /**

@@ -13,6 +13,7 @@ export interface NewHost {
   hostId: string;
   repositoryId: string;
   scheduleId: string;
+  /** Of the manual schedule; a schedule that the order gives has its own. */
   scheduleName: string;
   bearerHash: string;
   /** The repository secret, sealed for its place at version 1. */

@@ -348,6 +348,9 @@ export const enrollmentTokenSchema = v.object({
   address: v.string(),
   paths: v.array(v.string()),
   state: v.picklist(["waiting", "used", "expired", "revoked"]),
+  /** 1 for a token that a host was prepared with; hosts that may join and those that did. */
+  maxUses: count,
+  uses: count,
   createdAtMs: timeMs,
   expiresAtMs: timeMs,
   hostId: v.optional(uuid),

@@ -3,6 +3,7 @@ import { migrate } from "../../selfhost/migrate.ts";
 import { MIGRATIONS } from "../support/server.ts";
 import type { Database } from "../../worker/bindings.ts";
 import { describeCare } from "./care-contract.ts";
+import { describeFleetTokens } from "./fleet-tokens-contract.ts";
 import { describeStore } from "./store-contract.ts";
 
 async function open(): Promise<Database> {
@@ -13,3 +14,4 @@ async function open(): Promise<Database> {
 
 describeStore("Node", open);
 describeCare("Node", open);
+describeFleetTokens("Node", open);

@@ -380,6 +380,8 @@ export function sampleWorld(nowMs: number): World {
         address: "rest:https://vault.example.net/web-eu-3",
         paths: ["/srv", "/etc"],
         state: "waiting",
+        maxUses: 1,
+        uses: 0,
         createdAtMs: nowMs - 6 * MIN,
         expiresAtMs: nowMs + 54 * MIN,
         createdBy: "maja",

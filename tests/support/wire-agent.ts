@@ -27,6 +27,12 @@ export function enrollmentBody(hostName: string, over: Record<string, unknown> =
   return { hostName, repository, paths: ["/srv/data"], ...over };
 }
 
+export function fleetTokenBody(name: string) {
+  const repository = { address: "/srv/restic/{hostname}", env: {}, createRepository: true };
+  const schedule = { name: "by hand", enabled: true, manual: true, paths: ["/srv/data"] };
+  return { name, maxUses: 2, repository, schedule };
+}
+
 export async function enrolHost(api: ConsoleApi, hostName: string): Promise<WireHost> {
   const { token } = await api.send<{ token: string }>("POST", "/api/enrollment-tokens", enrollmentBody(hostName));
   const signPair = makeSignPair(random);

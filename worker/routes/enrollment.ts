@@ -31,7 +31,8 @@ import {
 /** What a job's spec holds beside paths and excludes. */
 const SPEC_ROOM_BYTES = 4 * 1024;
 
-function noToken(): { ok: false; failure: Failure } {
+/** The answer for a token that there is none of. */
+export function noToken(): { ok: false; failure: Failure } {
   return fail("request.not_found", "There is no such enrolment token.");
 }
 
@@ -109,6 +110,9 @@ export const enrollmentRoutes = [
         usedAt: null,
         revokedAt: null,
         hostId: null,
+        maxUses: 1,
+        uses: 0,
+        schedule: null,
       };
       const audit = {
         ...actorOf(principal, peer),

@@ -5,6 +5,7 @@ import { bootstrapRoutes } from "./bootstrap.ts";
 import { credentialRoutes } from "./credentials.ts";
 import { downloadRoutes } from "./downloads.ts";
 import { enrollmentRoutes } from "./enrollment.ts";
+import { fleetTokenRoutes } from "./fleet-tokens.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { grantRoutes } from "./grants.ts";
 import { healthRoutes } from "./health.ts";
@@ -35,6 +36,7 @@ export const ROUTES: readonly Route[] = [
   ...hookRoutes,
   ...credentialRoutes,
   ...enrollmentRoutes,
+  ...fleetTokenRoutes,
   ...agentRoutes,
   ...jobRoutes,
   ...retentionRoutes,

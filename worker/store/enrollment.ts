@@ -21,9 +21,11 @@ export function enrollmentResource(row: EnrollmentRow, nowMs: number): Enrollmen
     address: row.address,
     paths: JSON.parse(row.paths) as string[],
     state: stateOf(row, nowMs),
+    maxUses: row.maxUses,
+    uses: row.uses,
     createdAtMs: row.createdAt,
     expiresAtMs: row.expiresAt,
-    ...(row.hostId === null ? {} : { hostId: row.hostId }),
+    ...(row.hostId === null || row.maxUses > 1 ? {} : { hostId: row.hostId }),
     createdBy: row.createdBy,
   };
 }
@@ -97,7 +99,8 @@ export async function findUsableEnrollment(
   return row && row.sealed !== null ? { ...row, sealed: row.sealed } : null;
 }
 
-function usable(nowMs: number) {
+/** Holds while a token may be used. */
+export function usable(nowMs: number) {
   return sql`used_at IS NULL AND revoked_at IS NULL AND sealed IS NOT NULL AND expires_at > ${nowMs}`;
 }
 
@@ -122,7 +125,7 @@ export async function recordEnrolled(
   const [used] = await db.batch([
     db
       .update(enrollmentTokens)
-      .set({ usedAt: at.nowMs, hostId: host.hostId, sealed: null })
+      .set({ usedAt: at.nowMs, uses: 1, hostId: host.hostId, sealed: null })
       .where(
         sql`id = ${token.id} AND ${usable(at.nowMs)} AND NOT EXISTS (SELECT 1 FROM hosts WHERE sign_key = ${host.machine.signKey})`,
       ),

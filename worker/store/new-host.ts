@@ -1,8 +1,11 @@
 import type { SQL } from "drizzle-orm";
 import { SEVERITY } from "../../core/hosts/status.ts";
 import type { EnrollBody } from "../../protocol/api.ts";
+import type { FleetSchedule } from "../../protocol/fleet-token.ts";
 import type { Database } from "../bindings.ts";
 import { insertWhere } from "./insert-where.ts";
+import { dueColumns } from "./kept.ts";
+import { columnsOf } from "./schedule-columns.ts";
 import { hosts, repositories, repositoryCredentials, schedules } from "./schema.ts";
 
 /** A host that joins, whichever way. */
@@ -10,6 +13,7 @@ export interface NewHost {
   hostId: string;
   repositoryId: string;
   scheduleId: string;
+  /** Of the manual schedule; a schedule that the order gives has its own. */
   scheduleName: string;
   bearerHash: string;
   /** The repository secret, sealed for its place at version 1. */
@@ -26,6 +30,8 @@ export interface HostOrder {
   envKeys: string;
   paths: string;
   excludes: string;
+  /** JSON of FleetSchedule; without one the first schedule is manual. */
+  schedule?: string | null;
 }
 
 /**
@@ -34,6 +40,7 @@ export interface HostOrder {
  */
 export function newHostStatements(db: Database, host: NewHost, order: HostOrder, won: SQL, nowMs: number) {
   const { machine } = host;
+  const first = firstSchedule(host, order, nowMs);
   return [
     insertWhere(
       db,
@@ -55,6 +62,7 @@ export function newHostStatements(db: Database, host: NewHost, order: HostOrder,
         scheduleVersion: 1,
         createdAt: nowMs,
         severity: SEVERITY.offline,
+        ...first.due,
       },
       won,
     ),
@@ -91,13 +99,24 @@ export function newHostStatements(db: Database, host: NewHost, order: HostOrder,
         id: host.scheduleId,
         hostId: host.hostId,
         repositoryId: host.repositoryId,
-        name: host.scheduleName,
-        paths: order.paths,
-        excludes: order.excludes,
+        ...first.columns,
         createdAt: nowMs,
         updatedAt: nowMs,
       },
       won,
     ),
   ] as const;
+}
+
+/** The columns of a host's first schedule, and those of the host that follow from its times. */
+function firstSchedule(host: NewHost, order: HostOrder, nowMs: number) {
+  const { scheduleId: id, repositoryId } = host;
+  if (order.schedule === undefined || order.schedule === null)
+    return { columns: { name: host.scheduleName, paths: order.paths, excludes: order.excludes }, due: {} };
+  const given = JSON.parse(order.schedule) as FleetSchedule;
+  const { plannedSinceMs, ...due } = dueColumns([{ ...given, kind: "backup", id, timedAtMs: nowMs }], {}, null, nowMs);
+  return {
+    columns: { ...columnsOf({ ...given, kind: "backup", repositoryId }), timedAt: nowMs },
+    due: { ...due, plannedSince: plannedSinceMs },
+  };
 }

@@ -10,6 +10,7 @@ import type { Database } from "../bindings.ts";
 import { auditStatement, type AuditEntry } from "./audit.ts";
 import { insertWhere } from "./insert-where.ts";
 import { dueColumns } from "./kept.ts";
+import { columnsOf } from "./schedule-columns.ts";
 import { hosts, jobs, schedules } from "./schema.ts";
 import { timedOfRow, type ScheduleRow } from "./schedules.ts";
 import { refreshSeverityStatement } from "./severity.ts";
@@ -66,25 +67,6 @@ function hostStatement(db: Database, hostId: string, host: HostRead, timed: Time
       plannedSince: plannedSinceMs === null ? null : sql`coalesce(planned_since, ${plannedSinceMs})`,
     })
     .where(sql`${hosts.id} = ${hostId} AND schedule_version = ${host.scheduleVersion} AND ${won}`);
-}
-
-function columnsOf(input: ScheduleInput) {
-  return {
-    name: input.name,
-    repositoryId: input.repositoryId,
-    enabled: input.enabled ? 1 : 0,
-    manual: input.manual ? 1 : 0,
-    cron: input.cron ?? null,
-    timeZone: input.timeZone ?? null,
-    spreadMinutes: input.spreadMinutes,
-    catchUp: input.catchUp,
-    limits: JSON.stringify(input.limits),
-    paths: JSON.stringify(input.kind === "backup" ? input.paths : []),
-    excludes: JSON.stringify(input.kind === "backup" ? input.excludes : []),
-    tags: JSON.stringify(input.kind === "backup" ? input.tags : []),
-    retention: input.kind === "backup" && input.retention !== null ? JSON.stringify(input.retention) : null,
-    readData: input.kind === "check" ? JSON.stringify(input.readData) : null,
-  };
 }
 
 /** When the server's clock fires a forget or prune next, ms UTC; null for what it does not fire. */

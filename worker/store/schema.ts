@@ -203,7 +203,23 @@ export const enrollmentTokens = sqliteTable("enrollment_tokens", {
   usedAt: integer("used_at"),
   revokedAt: integer("revoked_at"),
   hostId: text("host_id"),
+  maxUses: integer("max_uses").notNull().default(1),
+  uses: integer().notNull().default(0),
+  schedule: text(),
 });
+
+export const enrollmentJoins = sqliteTable(
+  "enrollment_joins",
+  {
+    tokenId: text("token_id").notNull(),
+    hostId: text("host_id").notNull(),
+    hostName: text("host_name").notNull(),
+    repositoryAddress: text("repository_address").notNull(),
+    address: text().notNull(),
+    at: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tokenId, t.hostId] })],
+);
 
 export const pendingHosts = sqliteTable("pending_hosts", {
   id: text().primaryKey(),

@@ -65,6 +65,7 @@ test("each host that joins gets its name, tags, repository, password and schedul
     const { status, json } = await join(token, hostname);
     expect({ status, json }).toMatchObject({ status: 201, json: { name: hostname } });
     ids.push((json as { hostId: string }).hostId);
+    server.advance(1);
   }
   const hosts = await Promise.all(
     ids.map(async (id) => (await server.call("GET", `/api/hosts/${id}`, { as: operator })).json),
@@ -89,7 +90,7 @@ test("each host that joins gets its name, tags, repository, password and schedul
   expect(await tokenOf(enrollment.id)).toMatchObject({ state: "waiting", maxUses: 10, uses: 2 });
   expect(await joinsOf(enrollment.id)).toMatchObject([
     { hostId: ids[0], hostName: "web-1", repositoryAddress: "rest:https://vault.example.net/web-1", exists: true },
-    { hostId: ids[1], hostName: "Web-2.example", atMs: server.nowMs(), exists: true },
+    { hostId: ids[1], hostName: "Web-2.example", atMs: server.nowMs() - 1, exists: true },
   ]);
   expect(rows("audit_log").filter((row) => row["action"] === "host.enroll")).toHaveLength(2);
   expect(server.feed.published.filter((message) => message.type === "tokenUsed")).toHaveLength(2);

@@ -34,7 +34,11 @@ export const fleetTokenEntries = {
 };
 
 /** Answer of POST /api/fleet-tokens. */
-export const createdFleetTokenSchema = createdEnrollmentSchema;
+export const createdFleetTokenSchema = v.object({
+  ...createdEnrollmentSchema.entries,
+  /** Each host's repository password follows from it and the repository's address. Never shown again. */
+  recoveryKey: v.string(),
+});
 
 /** One host that joined with a token. It stays when the host is removed. */
 export const enrollmentJoinSchema = v.object({

@@ -48,7 +48,7 @@ const rooms: Record<string, { ours: string[]; packages: string[] }> = {
     ],
   },
   ui: {
-    ours: ["protocol", "core/schedule", "core/retention", "core/access"],
+    ours: ["protocol", "core/schedule", "core/retention", "core/access", "core/enrollment"],
     packages: ["valibot", "croner", "preact", "htm", "@preact/signals", "preact-iso"],
   },
 };

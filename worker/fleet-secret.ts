@@ -1,13 +1,14 @@
 import * as v from "valibot";
-import { toBase64url } from "../core/bytes.ts";
-import type { RandomBytes } from "../core/ids.ts";
 import { openAtRest, sealAtRest } from "../core/secrets/at-rest.ts";
 import { repositoryEnv } from "../protocol/repository.ts";
 import type { Runtime } from "./bindings.ts";
 import { enrollmentPlace } from "./store/enrollment.ts";
 
-/** What waits in a fleet token: the storage keys that all its hosts share. A password is made for each as it joins. */
-const fleetSecretSchema = v.strictObject({ env: repositoryEnv });
+/**
+ * What waits in a fleet token: the storage keys that all its hosts share, and the recovery key that each one's password
+ * is made from as it joins (core/enrollment/minted-password.ts).
+ */
+const fleetSecretSchema = v.strictObject({ env: repositoryEnv, recoveryKey: v.string() });
 type FleetSecret = v.InferOutput<typeof fleetSecretSchema>;
 
 /** The text to store in the token's row, under the server's present key. */
@@ -27,9 +28,4 @@ export function openFleetSecret(
 ): FleetSecret | null {
   const plaintext = openAtRest(runtime.secretKeys, enrollmentPlace(tokenId), sealed);
   return plaintext === null ? null : v.parse(fleetSecretSchema, JSON.parse(plaintext));
-}
-
-/** A repository password of 256 random bits. */
-export function mintPassword(random: RandomBytes): string {
-  return toBase64url(random(32));
 }

@@ -1,9 +1,10 @@
+import { mintedPassword } from "../core/enrollment/minted-password.ts";
 import { uuidv7 } from "../core/ids.ts";
 import { hashToken, makeToken } from "../core/secrets/tokens.ts";
 import type { EnrollBody, Enrolled } from "../protocol/api.ts";
 import { fail, ok, type Result } from "../protocol/failure.ts";
 import type { Peer, Runtime } from "./bindings.ts";
-import { mintPassword, openFleetSecret } from "./fleet-secret.ts";
+import { openFleetSecret } from "./fleet-secret.ts";
 import { sealSecret } from "./repository-secret.ts";
 import { findUsableEnrollment, type UsableEnrollment } from "./store/enrollment.ts";
 import { findFleetPlaces, recordFleetJoined } from "./store/fleet-tokens.ts";
@@ -56,7 +57,7 @@ export async function joinFleet(
       scheduleName: token.hostName,
       bearerHash: hashToken(bearer),
       sealed: sealSecret(runtime, credentialPlace(repositoryId, "write", 1), {
-        password: mintPassword(random),
+        password: mintedPassword(secret.recoveryKey, place.address),
         env: secret.env,
       }),
       machine: body,

@@ -14,6 +14,7 @@ export const TOKEN_PREFIXES = {
   enrollment: "rmt_",
   bearer: "rmh_",
   bootstrap: "rmb_",
+  recovery: "rmk_",
 } as const;
 export type TokenKind = keyof typeof TOKEN_PREFIXES;
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { mintedPassword } from "../../core/enrollment/minted-password.ts";
 import { makeSignPair } from "../../core/secrets/sign.ts";
 import type { EnrollmentTokenResource } from "../../protocol/api.ts";
 import type { EnrollmentJoin } from "../../protocol/fleet-token.ts";
@@ -46,7 +47,12 @@ const rows = (table: string) => server.sqlite.prepare(`SELECT * FROM ${table}`).
 const make = (over: object = {}) =>
   server.call("POST", "/api/fleet-tokens", { as: operator, body: { ...ORDER, ...over } });
 const prepare = async (over: object = {}) =>
-  (await make(over)).json as { token: string; installCommand: string; enrollment: EnrollmentTokenResource };
+  (await make(over)).json as {
+    token: string;
+    recoveryKey: string;
+    installCommand: string;
+    enrollment: EnrollmentTokenResource;
+  };
 const join = (token: string, hostname: string) =>
   server.call("POST", "/api/agents/enroll", { body: enrollBody(server.runtime, token, { hostname }) });
 const tokenOf = async (id: string) =>
@@ -59,7 +65,7 @@ const joinsOf = async (id: string) =>
   ).items;
 
 test("each host that joins gets its name, tags, repository, password and schedule", async () => {
-  const { token, enrollment } = await prepare();
+  const { token, recoveryKey, enrollment } = await prepare();
   const ids: string[] = [];
   for (const hostname of ["web-1", "Web-2.example"]) {
     const { status, json } = await join(token, hostname);
@@ -78,12 +84,12 @@ test("each host that joins gets its name, tags, repository, password and schedul
     expect(host).toMatchObject({ tags: ["prod"], configVersion: 1, scheduleVersion: 1 });
     expect(host.schedules).toMatchObject([{ kind: "backup", ...SCHEDULE, repositoryId: host.repositories[0].id }]);
   }
-  const secrets = rows("repository_credentials").map((row) =>
-    openSecret(server.runtime, credentialPlace(row["repository_id"] as string, "write", 1), row["sealed"] as string),
-  );
-  for (const secret of secrets)
-    expect(secret).toEqual({ password: expect.stringMatching(/^[\w-]{43}$/), env: ORDER.repository.env });
-  expect(new Set(secrets.map((secret) => secret?.password)).size).toBe(2);
+  const secretOf = (id: string) => {
+    const row = rows("repository_credentials").find((each) => each["repository_id"] === id)!;
+    return openSecret(server.runtime, credentialPlace(id, "write", 1), row["sealed"] as string);
+  };
+  for (const { id, address } of hosts.map((host) => host.repositories[0]))
+    expect(secretOf(id)).toEqual({ password: mintedPassword(recoveryKey, address), env: ORDER.repository.env });
   // The fire times that the hosts' schedules have are the hosts' own from the first moment.
   for (const row of rows("hosts")) expect(row["next_due_at"]).toBeGreaterThan(server.nowMs());
 

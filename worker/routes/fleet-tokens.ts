@@ -22,7 +22,8 @@ export const fleetTokenRoutes = [
     method: "POST",
     path: "/api/fleet-tokens",
     access: { action: "host.enroll" },
-    summary: "Make an enrolment token for many hosts; answers the one line to run on each of them",
+    summary:
+      "Make an enrolment token for many hosts; answers the one line to run on each of them, and the recovery key of their passwords, both shown this once",
     body: fleetTokenInput,
     response: createdFleetTokenSchema,
     status: 201,
@@ -37,6 +38,7 @@ export const fleetTokenRoutes = [
       const nowMs = runtime.now();
       const id = uuidv7(nowMs, random);
       const token = makeToken("enrollment", random);
+      const recoveryKey = makeToken("recovery", random);
       const row = {
         id,
         secretHash: hashToken(token),
@@ -44,7 +46,7 @@ export const fleetTokenRoutes = [
         tags: JSON.stringify(body.tags),
         address: template,
         createRepository: createRepository ? 1 : 0,
-        sealed: sealFleetSecret(runtime, id, { env }),
+        sealed: sealFleetSecret(runtime, id, { env, recoveryKey }),
         envKeys: JSON.stringify(Object.keys(env)),
         paths: JSON.stringify(body.schedule.paths),
         excludes: JSON.stringify(body.schedule.excludes),
@@ -75,6 +77,7 @@ export const fleetTokenRoutes = [
       return ok({
         enrollment: enrollmentResource(row, nowMs),
         token,
+        recoveryKey,
         installCommand: installCommand({ origin: ownOrigin(settings, peer), token, certSha256: settings.certSha256 }),
       });
     },

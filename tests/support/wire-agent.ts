@@ -33,20 +33,22 @@ export function fleetTokenBody(name: string) {
   return { name, maxUses: 2, repository, schedule };
 }
 
+/** What an agent keeps of its own host when it has joined, whichever way. */
+export async function joinedHost(
+  api: ConsoleApi,
+  { hostId, bearer }: Pick<Enrolled, "hostId" | "bearer">,
+  secretKey: Uint8Array,
+): Promise<WireHost> {
+  const host = await api.get<HostDetail>(`/api/hosts/${hostId}`);
+  const [repositoryId, scheduleId] = [host.repositories[0]!.id, host.schedules[0]!.id];
+  return { hostId, bearer, repositoryId, scheduleId, secretKey, join: 0 };
+}
+
 export async function enrolHost(api: ConsoleApi, hostName: string): Promise<WireHost> {
   const { token } = await api.send<{ token: string }>("POST", "/api/enrollment-tokens", enrollmentBody(hostName));
   const signPair = makeSignPair(random);
   const body = enrollBody({ random }, token, {}, signPair);
-  const { hostId, bearer } = await api.send<Enrolled>("POST", "/api/agents/enroll", body);
-  const host = await api.get<HostDetail>(`/api/hosts/${hostId}`);
-  return {
-    hostId,
-    bearer,
-    repositoryId: host.repositories[0]!.id,
-    scheduleId: host.schedules[0]!.id,
-    secretKey: signPair.secretKey,
-    join: 0,
-  };
+  return joinedHost(api, await api.send<Enrolled>("POST", "/api/agents/enroll", body), signPair.secretKey);
 }
 
 /** A socket that has been challenged and has said nothing yet. */

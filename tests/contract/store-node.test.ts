@@ -4,6 +4,7 @@ import { MIGRATIONS } from "../support/server.ts";
 import type { Database } from "../../worker/bindings.ts";
 import { describeCare } from "./care-contract.ts";
 import { describeFleetTokens } from "./fleet-tokens-contract.ts";
+import { describePendingHosts } from "./pending-store-contract.ts";
 import { describeStore } from "./store-contract.ts";
 
 async function open(): Promise<Database> {
@@ -15,3 +16,4 @@ async function open(): Promise<Database> {
 describeStore("Node", open);
 describeCare("Node", open);
 describeFleetTokens("Node", open);
+describePendingHosts("Node", open);

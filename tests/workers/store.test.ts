@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/d1";
 import type { Database } from "../../worker/bindings.ts";
 import { describeCare } from "../contract/care-contract.ts";
 import { describeFleetTokens } from "../contract/fleet-tokens-contract.ts";
+import { describePendingHosts } from "../contract/pending-store-contract.ts";
 import { describeStore } from "../contract/store-contract.ts";
 
 const { DB, TEST_MIGRATIONS } = env as unknown as { DB: D1Database; TEST_MIGRATIONS: D1Migration[] };
@@ -16,3 +17,4 @@ async function open(): Promise<Database> {
 describeStore("D1", open);
 describeCare("D1", open);
 describeFleetTokens("D1", open);
+describePendingHosts("D1", open);

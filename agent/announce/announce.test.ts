@@ -1,0 +1,146 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { WebSocketServer, type WebSocket } from "ws";
+import { toBase64url } from "../../core/bytes.ts";
+import { fingerprintOf, groupFingerprint } from "../../core/enrollment/fingerprint.ts";
+import { verify } from "../../core/secrets/sign.ts";
+import { announceProof, parsePendingAgentMessage, pendingProof, type AnnounceBody } from "../../protocol/announce.ts";
+import { AGENT_SUBPROTOCOL } from "../../protocol/limits.ts";
+import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
+import { nodeBinary, startProcess, waitFor } from "../../tests/support/process.ts";
+
+const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+const pendingId = "0197a000-0000-7000-8000-000000000001";
+const hostId = "0197a000-0000-7000-8000-000000000002";
+const nonce = toBase64url(new Uint8Array(32).fill(9));
+
+interface StandIn {
+  origin: string;
+  announced: AnnounceBody[];
+  /** Sockets whose proof was right, in the order they came. */
+  waiting: WebSocket[];
+}
+
+/** A stand-in for the server: believes every announcement, checks proofs as the server does, decides nothing. */
+async function startStandIn(): Promise<StandIn> {
+  const standIn: StandIn = { origin: "", announced: [], waiting: [] };
+  const http = createServer((request, response) => {
+    const answer = async () => {
+      const body = JSON.parse(await text(request)) as AnnounceBody;
+      standIn.announced.push(body);
+      const fingerprint = groupFingerprint(fingerprintOf(body.signKey));
+      response.writeHead(201, { "content-type": "application/json" });
+      response.end(JSON.stringify({ pendingId, fingerprint, expiresAtMs: 3600_000, serverTimeMs: 0 }));
+    };
+    void answer();
+  });
+  const sockets = new WebSocketServer({
+    server: http,
+    path: "/ws/agent/pending",
+    handleProtocols: () => AGENT_SUBPROTOCOL,
+  });
+  sockets.on("connection", (socket, request) => {
+    expect(request.url).toBe(`/ws/agent/pending?id=${pendingId}`);
+    expect(request.headers.authorization).toBeUndefined();
+    socket.on("message", (data: Buffer) => {
+      const message = parsePendingAgentMessage(data.toString());
+      const key = standIn.announced.at(-1)?.signKey ?? "";
+      if (!message.ok || !verify(key, pendingProof(pendingId, nonce), message.value.signature))
+        return socket.close(4401);
+      socket.send(JSON.stringify({ type: "waiting", expiresAtMs: 3600_000 }));
+      standIn.waiting.push(socket);
+    });
+    socket.send(JSON.stringify({ type: "challenge", nonce }));
+  });
+  http.listen(0, "127.0.0.1");
+  await new Promise<void>((resolve) => http.once("listening", () => resolve()));
+  onTestFinished(() => {
+    for (const socket of sockets.clients) socket.terminate();
+    http.close();
+  });
+  standIn.origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  return standIn;
+}
+
+function startHost(origin: string) {
+  const folder = temporaryFolder("announce");
+  onTestFinished(() => removeFolder(folder));
+  const [config, state] = [join(folder, "config"), join(folder, "state")];
+  const args = [main, "announce", "--server", origin, "--config-dir", config, "--state-dir", state];
+  return {
+    config: join(config, "agent.yaml"),
+    keys: join(state, "announced.json"),
+    announce: () => startProcess(nodeBinary, args, { env: { PATH: dirname(nodeBinary), HOME: folder } }),
+  };
+}
+
+/** The `count`th socket that waits. */
+async function waitingSocket(standIn: StandIn, count: number): Promise<WebSocket> {
+  await waitFor("a host that waits", () => standIn.waiting.length >= count);
+  const socket = standIn.waiting[count - 1];
+  if (!socket) throw new Error("nobody waits");
+  return socket;
+}
+const accepted = JSON.stringify({ type: "accepted", hostId, name: "web-1", bearer: "rmb_secret", serverTimeMs: 0 });
+
+test("an announced host shows its own fingerprint, and joins with the announced keys when it is accepted", async () => {
+  const standIn = await startStandIn();
+  const host = startHost(standIn.origin);
+  const agent = host.announce();
+  const socket = await waitingSocket(standIn, 1);
+  const [body] = standIn.announced;
+  if (!body) throw new Error("nothing was announced");
+  expect(verify(body.signKey, announceProof(body.signKey, body.sealKey, body.hostname), body.proof)).toBe(true);
+  expect(statSync(host.keys).mode & 0o777).toBe(0o600);
+  const shown = agent.stdout().replaceAll(/\s+/g, "");
+  expect(shown).toContain(fingerprintOf(body.signKey));
+  expect(agent.stdout()).toContain("Compare this with the console before you accept");
+  socket.send(accepted);
+  expect((await agent.exited).code).toBe(0);
+  const config = readFileSync(host.config, "utf8");
+  expect(config).toContain(`hostId: "${hostId}"`);
+  expect(config).toContain('bearer: "rmb_secret"');
+  expect(agent.stdout() + agent.stderr()).not.toContain("rmb_secret");
+  expect(existsSync(host.keys)).toBe(false);
+});
+
+test("a host that stops waiting and one whose connection is lost come back under the same fingerprint", async () => {
+  const standIn = await startStandIn();
+  const host = startHost(standIn.origin);
+  const first = host.announce();
+  await waitingSocket(standIn, 1);
+  process.kill(first.pid, "SIGINT");
+  expect((await first.exited).code).toBe(1);
+  expect(first.stderr()).toContain("Stopped waiting. The announcement stays in the console");
+
+  const second = host.announce();
+  (await waitingSocket(standIn, 2)).close(1012);
+  (await waitingSocket(standIn, 3)).send(accepted);
+  expect((await second.exited).code).toBe(0);
+  expect(standIn.announced.map((body) => body.signKey)).toEqual([
+    standIn.announced[0]?.signKey,
+    standIn.announced[0]?.signKey,
+  ]);
+});
+
+test("a rejected host says so and keeps no keys; one whose hour is over keeps its fingerprint", async () => {
+  const standIn = await startStandIn();
+  const host = startHost(standIn.origin);
+  const late = host.announce();
+  (await waitingSocket(standIn, 1)).send(JSON.stringify({ type: "expired" }));
+  expect((await late.exited).code).toBe(1);
+  expect(late.stderr()).toContain("Run the same command again to announce it anew");
+  expect(existsSync(host.keys)).toBe(true);
+
+  const refused = host.announce();
+  (await waitingSocket(standIn, 2)).send(JSON.stringify({ type: "rejected" }));
+  expect((await refused.exited).code).toBe(1);
+  expect(refused.stderr()).toContain("rejected by an administrator");
+  expect(existsSync(host.keys)).toBe(false);
+  expect(existsSync(host.config)).toBe(false);
+});

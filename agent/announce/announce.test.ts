@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
@@ -75,7 +75,7 @@ function startHost(origin: string) {
   return {
     config: join(config, "agent.yaml"),
     keys: join(state, "announced.json"),
-    announce: () => startProcess(nodeBinary, args, { env: { PATH: dirname(nodeBinary), HOME: folder } }),
+    announce: () => startProcess(nodeBinary, args, { env: { HOME: folder } }),
   };
 }
 

@@ -24,18 +24,23 @@ interface StandIn {
   announced: AnnounceBody[];
   /** Sockets whose proof was right, in the order they came. */
   waiting: WebSocket[];
+  /** What announcements are answered instead, one after another. */
+  refusals: { detail: string; retryAfterMs?: number }[];
 }
 
 /** A stand-in for the server: believes every announcement, checks proofs as the server does, decides nothing. */
 async function startStandIn(): Promise<StandIn> {
-  const standIn: StandIn = { origin: "", announced: [], waiting: [] };
+  const standIn: StandIn = { origin: "", announced: [], waiting: [], refusals: [] };
   const http = createServer((request, response) => {
     const answer = async () => {
       const body = JSON.parse(await text(request)) as AnnounceBody;
+      const refusal = standIn.refusals.shift();
+      if (refusal) return response.writeHead(429).end(JSON.stringify(refusal));
       standIn.announced.push(body);
       const fingerprint = groupFingerprint(fingerprintOf(body.signKey));
-      response.writeHead(201, { "content-type": "application/json" });
-      response.end(JSON.stringify({ pendingId, fingerprint, expiresAtMs: 3600_000, serverTimeMs: 0 }));
+      return response
+        .writeHead(201)
+        .end(JSON.stringify({ pendingId, fingerprint, expiresAtMs: 3600_000, serverTimeMs: 0 }));
     };
     void answer();
   });
@@ -143,4 +148,30 @@ test("a rejected host says so and keeps no keys; one whose hour is over keeps it
   expect(refused.stderr()).toContain("rejected by an administrator");
   expect(existsSync(host.keys)).toBe(false);
   expect(existsSync(host.config)).toBe(false);
+});
+
+test("a host waits for its turn where the server says when, and says why it is refused where it does not", async () => {
+  const standIn = await startStandIn();
+  const host = startHost(standIn.origin);
+  standIn.refusals = [{ detail: "Too many hosts announced themselves.", retryAfterMs: 100 }, { detail: "All full." }];
+  const agent = host.announce();
+  expect((await agent.exited).code).toBe(1);
+  expect(agent.stdout()).toMatch(/^Too many hosts announced themselves\. Trying again in \d seconds\.\n$/);
+  expect(agent.stderr()).toBe("All full.\n");
+});
+
+test("a host waits once: a second wait on its folder is refused, and its fingerprint is not another", async () => {
+  const standIn = await startStandIn();
+  const host = startHost(standIn.origin);
+  const first = host.announce();
+  const socket = await waitingSocket(standIn, 1);
+  const second = host.announce();
+  expect((await second.exited).code).toBe(1);
+  expect(second.stderr()).toContain(`already (process ${first.pid})`);
+  expect(standIn.announced).toHaveLength(1);
+  socket.send(accepted);
+  expect((await first.exited).code).toBe(0);
+  const third = host.announce();
+  expect((await third.exited).code).toBe(0);
+  expect(third.stdout()).toContain(`This host is enrolled already, as ${hostId}`);
 });

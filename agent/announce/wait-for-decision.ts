@@ -2,7 +2,7 @@ import { sign } from "../../core/secrets/sign.ts";
 import { parsePendingServerMessage, pendingProof, type PendingServerMessage } from "../../protocol/announce.ts";
 import { backoffMs, describeEnding, floorMs, type Ending } from "../link/backoff.ts";
 import type { DialOptions } from "../link/dial.ts";
-import { openSocket, type AgentSocket } from "../link/socket.ts";
+import { openSocket } from "../link/socket.ts";
 
 /** What became of an announcement. `stopped`: whoever runs the agent did not want to wait any longer. */
 export type Decision =
@@ -21,79 +21,79 @@ export interface Waiting {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Ends the wait. */
   signal: AbortSignal;
-  /** The server has seen the proof: it counts this host among those who wait. */
+  /** The server has seen the proof, for the first time or after a loss. */
   onWaiting(): void;
-  /** The connection is gone, and is opened again after a while. */
+  /** The connection is gone, and is opened again until it holds; said once for each reason. */
   onLost(why: string): void;
 }
 
-/** A connection that died without a word is noticed by opening a new one this often. */
-const RENEW_AFTER_MS = 120_000;
+/**
+ * A new connection this often: one that died without a word is noticed, and none is idle for as long as proxies allow,
+ * which is a minute in most.
+ */
+const RENEW_AFTER_MS = 45_000;
 
 /** Waits on the pending socket, through lost connections, until the server says what became of the announcement. */
 export async function waitForDecision(waiting: Waiting): Promise<Decision> {
   let attempt = 0;
+  let lost: string | null = "not connected yet";
+  const onProven = () => {
+    if (lost !== null) waiting.onWaiting();
+    lost = null;
+  };
   while (!waiting.signal.aborted) {
-    const { decision, ending, wasWaiting } = await waitOnce(waiting);
+    const { decision, ending } = await waitOnce(waiting, onProven);
     if (decision) return decision;
-    if (wasWaiting) attempt = 0;
-    if (!ending) continue;
+    if (!ending) {
+      // It held until it was renewed, so the next loss is a new one.
+      attempt = 0;
+      continue;
+    }
     // Announcements end by being forgotten: after its hour the server does not know this one.
     if (ending.kind === "refused" && ending.status === 404) return { type: "expired" };
-    waiting.onLost(describeEnding(ending));
+    const why = describeEnding(ending);
+    if (why !== lost) waiting.onLost(why);
+    lost = why;
     await waiting.sleep(backoffMs(attempt++, floorMs(ending), waiting.random()), waiting.signal);
   }
   return { type: "stopped" };
 }
 
-interface Wait {
+interface WaitEnd {
   decision: Decision | null;
   /** Null when the agent itself ended the connection. */
   ending: Ending | null;
-  wasWaiting: boolean;
 }
 
-type WaitEnd = Pick<Wait, "decision" | "ending">;
-
 /** One connection, from dialling to its end. */
-async function waitOnce(waiting: Waiting): Promise<Wait> {
+async function waitOnce(waiting: Waiting, onProven: () => void): Promise<WaitEnd> {
   const over = new AbortController();
-  const stop = () => over.abort();
-  let wasWaiting = false;
   let end: (end: WaitEnd) => void = () => {};
   const ended = new Promise<WaitEnd>((resolve) => (end = resolve));
-  let socket: AgentSocket;
   const onText = (text: string) => {
     const message = parsePendingServerMessage(text);
     if (!message.ok) return end({ decision: null, ending: { kind: "unreachable", why: message.failure.message } });
     switch (message.value.type) {
       case "challenge": {
         const signature = sign(waiting.signKey, pendingProof(waiting.pendingId, message.value.nonce));
-        return socket.send(JSON.stringify({ type: "proof", signature }));
+        return void opening.then((socket) => socket?.send(JSON.stringify({ type: "proof", signature })));
       }
       case "waiting":
-        if (!wasWaiting) waiting.onWaiting();
-        wasWaiting = true;
-        return;
+        return onProven();
       default:
         return end({ decision: message.value, ending: null });
     }
   };
-  try {
-    socket = await openSocket(waiting.url, null, waiting.dialOptions, {
-      onOpen: () => {},
-      onText,
-      onEnd: (ending) => end({ decision: null, ending }),
-    });
-  } catch (error) {
-    return { decision: null, ending: { kind: "unreachable", why: (error as Error).message }, wasWaiting };
-  }
-  waiting.signal.addEventListener("abort", stop);
-  if (waiting.signal.aborted) stop();
-  void waiting.sleep(RENEW_AFTER_MS, over.signal).then(() => end({ decision: null, ending: null }));
+  const opening = openSocket(waiting.url, null, waiting.dialOptions, {
+    onOpen: () => {},
+    onText,
+    onEnd: (ending) => end({ decision: null, ending }),
+  }).catch((error: Error) => end({ decision: null, ending: { kind: "unreachable", why: error.message } }));
+  const signal = AbortSignal.any([waiting.signal, over.signal]);
+  void waiting.sleep(RENEW_AFTER_MS, signal).then(() => end({ decision: null, ending: null }));
   const found = await ended;
   over.abort();
-  waiting.signal.removeEventListener("abort", stop);
-  await socket.forget(1000, "");
-  return { ...found, wasWaiting };
+  // Not waited for: who stops must not be held up by a server that does not answer.
+  void opening.then((socket) => socket?.forget(1000, ""));
+  return found;
 }

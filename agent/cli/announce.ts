@@ -3,15 +3,20 @@ import { fingerprintOf, groupFingerprint } from "../../core/enrollment/fingerpri
 import type { RandomBytes } from "../../core/ids.ts";
 import { makeSignPair } from "../../core/secrets/sign.ts";
 import { announceHost } from "../announce/announce-host.ts";
+import type { Announced } from "../../protocol/announce.ts";
 import { forgetAnnouncedKeys, keysToAnnounce } from "../announce/kept-keys.ts";
 import { waitForDecision } from "../announce/wait-for-decision.ts";
 import { ConfigError, saveConfig } from "../config/config.ts";
-import { joinedConfig } from "../enroll.ts";
+import { joinedConfig, type HostKeys, type JoinPlan } from "../enroll.ts";
 import { pendingSocketUrl, serverAddress } from "../link/server-url.ts";
 import type { Platform } from "../platform/platform.ts";
 import { lockState } from "../state-lock.ts";
 import type { CliOptions } from "./options.ts";
 import { describeExisting, prepareJoin } from "./prepare-join.ts";
+
+/** Hosts that are told to wait together come back apart. */
+const SPREAD_MS = 5_000;
+const LONGEST_TURN_MS = 5 * 60_000;
 
 /** Asks the server to be let in and waits until an administrator has decided; one line for the terminal at its end. */
 export async function announce(
@@ -28,9 +33,7 @@ export async function announce(
   const unlockState = lockState(directories, platform);
   try {
     const keys = keysToAnnounce(directories, server, random);
-    const announced = await announceHost(plan, keys);
-    if (!announced.ok) throw new ConfigError(announced.failure.message);
-    const { pendingId } = announced.value;
+    const { pendingId } = await announceInTurn(plan, keys, print);
     // From this host's own key: what the server answers is not what is to be compared with the server.
     print(describeFingerprint(server, fingerprintOf(makeSignPair(() => keys.signKey).publicKey)));
 
@@ -44,14 +47,18 @@ export async function announce(
       random: Math.random,
       sleep: (ms, signal) => after(ms, undefined, { signal }).catch(() => {}),
       signal: stop.signal,
-      onWaiting: () => print("Waiting for an administrator to accept this host. Ctrl-C stops waiting."),
+      onWaiting: () =>
+        print("Waiting for an administrator to accept this host, for up to an hour. Ctrl-C stops waiting."),
       onLost: (why) => print(`The connection is lost (${why}). It is opened again by itself.`),
     });
     switch (decision.type) {
-      case "accepted":
+      case "accepted": {
+        const meanwhile = describeExisting(directories);
+        if (meanwhile !== null) throw new ConfigError(meanwhile);
         saveConfig(directories, joinedConfig(plan, decision, keys));
         forgetAnnouncedKeys(directories);
         return `Accepted as host ${decision.hostId} at ${server}.${missing}`;
+      }
       case "rejected":
         forgetAnnouncedKeys(directories);
         throw new ConfigError("This host was rejected by an administrator. Its keys are removed; nothing was joined.");
@@ -66,6 +73,19 @@ export async function announce(
     }
   } finally {
     unlockState();
+  }
+}
+
+/** Announces the host, and waits for its turn where many announce themselves from one address. */
+async function announceInTurn(plan: JoinPlan, keys: HostKeys, print: (text: string) => void): Promise<Announced> {
+  for (;;) {
+    const announced = await announceHost(plan, keys);
+    if (announced.ok) return announced.value;
+    const { message, retryAfterMs } = announced.failure;
+    if (retryAfterMs === undefined) throw new ConfigError(message);
+    const waitMs = Math.min(retryAfterMs + Math.random() * SPREAD_MS, LONGEST_TURN_MS);
+    print(`${message} Trying again in ${Math.ceil(waitMs / 1000)} seconds.`);
+    await after(waitMs);
   }
 }
 

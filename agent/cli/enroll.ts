@@ -1,5 +1,6 @@
 import { text } from "node:stream/consumers";
 import type { RandomBytes } from "../../core/ids.ts";
+import { forgetAnnouncedKeys } from "../announce/kept-keys.ts";
 import { ConfigError, saveConfig } from "../config/config.ts";
 import { enrollHost } from "../enroll.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -14,6 +15,8 @@ export async function enroll(options: CliOptions, platform: Platform, random: Ra
   const enrolled = await enrollHost(plan, await readToken());
   if (!enrolled.ok) throw new ConfigError(enrolled.failure.message);
   saveConfig(options.directories, enrolled.value);
+  // It may have announced itself before somebody gave it a token.
+  forgetAnnouncedKeys(options.directories);
   return `Enrolled as host ${enrolled.value.hostId} at ${enrolled.value.server}.${missing}`;
 }
 

@@ -5,11 +5,11 @@ import { MAX_BODY_BYTES } from "../../protocol/limits.ts";
 import { dial, type DialOptions } from "./dial.ts";
 
 const ANSWER_WITHIN_MS = 30_000;
-const problemSchema = v.object({ detail: v.string() });
+const problemSchema = v.object({ detail: v.string(), retryAfterMs: v.optional(v.number()) });
 
 /**
  * Posts to the server over `dial` and answers the parsed body of a 200 or 201. A refusal is `refusedAs` with the server's
- * own sentence; no answer is server.unavailable.
+ * own sentence, and how long to wait when it says so; no answer is server.unavailable.
  */
 export async function postJson(
   url: URL,
@@ -43,10 +43,9 @@ export async function postJson(
     const value = parseJson(text);
     if (response.statusCode === 200 || response.statusCode === 201) return ok(value);
     const problem = v.safeParse(problemSchema, value);
-    const why = problem.success
-      ? problem.output.detail
-      : `The server answered with HTTP status ${response.statusCode}.`;
-    return fail(refusedAs, why);
+    if (!problem.success) return fail(refusedAs, `The server answered with HTTP status ${response.statusCode}.`);
+    const { detail, retryAfterMs } = problem.output;
+    return fail(refusedAs, detail, retryAfterMs === undefined ? {} : { retry: true, retryAfterMs });
   } catch (error) {
     return fail("server.unavailable", `The server cannot be reached: ${(error as Error).message}.`, { retry: true });
   } finally {

@@ -1,4 +1,4 @@
--- Agents without a token that wait to be let in; see docs/decisions/0015. A row goes an hour after it came.
+-- Agents without a token that wait to be let in; see docs/decisions/0016. A row goes an hour after it came.
 CREATE TABLE pending_hosts (
   id TEXT PRIMARY KEY,
   sign_key TEXT NOT NULL UNIQUE,

@@ -71,6 +71,10 @@ export const acceptPendingBody = v.strictObject({
   ...createEnrollmentBody.entries,
 });
 
+/** Its answer. */
+export const acceptedPendingSchema = v.object({ hostId: uuid, name: v.string() });
+export type AcceptedPending = v.InferOutput<typeof acceptedPendingSchema>;
+
 // ---- /ws/agent/pending?id=<pending id> ----------------------------------------------------------------------------
 
 /** server -> agent. After `accepted`, `rejected` and `expired` the server closes. */

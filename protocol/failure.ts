@@ -24,6 +24,7 @@ export const FAILURE_CODES = [
   // enrolment and hosts
   "enrollment.token_invalid",
   "enrollment.proof_invalid",
+  "announce.too_many",
   "host.not_found",
   "host.offline",
   "host.locked",

@@ -26,7 +26,9 @@ export type FleetMessage =
   | { type: "hostRemoved"; hostId: string }
   | { type: "jobChanged"; hostId: string; jobId: string; kind: JobKind; state: JobState }
   | { type: "jobProgressed"; hostId: string; jobId: string; kind: JobKind; progress: Progress }
-  | { type: "tokenUsed"; tokenId: string; hostId: string };
+  | { type: "tokenUsed"; tokenId: string; hostId: string }
+  /** Who waits to be let in is to be read again. */
+  | { type: "pendingChanged" };
 
 /** browser -> server, both sockets. */
 export const browserMessageSchema = v.variant("type", [

@@ -7,7 +7,8 @@ import { openSecret, sealSecret } from "./repository-secret.ts";
 import { enrollmentPlace, recordEnrolled, type UsableEnrollment } from "./store/enrollment.ts";
 import { credentialPlace } from "./store/repositories.ts";
 
-const FIRST_SCHEDULE_NAME = "First paths";
+/** Of the schedule that a host starts with when nobody gave it one. */
+export const FIRST_SCHEDULE_NAME = "First paths";
 
 /**
  * Makes the host that was prepared with a token for one. Null when the token may no longer be used. The agent has

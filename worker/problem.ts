@@ -22,6 +22,7 @@ export const STATUS_OF: Record<FailureCode, number> = {
   "auth.bootstrap_invalid": 401,
   "enrollment.token_invalid": 401,
   "enrollment.proof_invalid": 401,
+  "announce.too_many": 429,
   "host.not_found": 404,
   "host.offline": 409,
   "host.locked": 409,

@@ -12,6 +12,7 @@ const LEAST_ROLE = {
   "token.read": "viewer",
   "token.create": "viewer",
   "token.revoke": "viewer",
+  "pending.read": "viewer",
   "job.run": "operator",
   "job.cancel": "operator",
   "job.prune": "admin",
@@ -28,6 +29,7 @@ const LEAST_ROLE = {
   "credential.write": "operator",
   "audit.read": "admin",
   "host.delete": "admin",
+  "pending.decide": "admin",
 } as const satisfies Record<string, Role>;
 
 export type Action = keyof typeof LEAST_ROLE;

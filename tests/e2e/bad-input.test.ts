@@ -25,6 +25,7 @@ import { BROWSER_SUBPROTOCOL, GRANT_SUBPROTOCOL_PREFIX, GRANT_TTL_MS, MAX_FRAME_
 import { helloProof, type JobRecord, type Snapshot } from "../../protocol/wire.ts";
 import { consoleApi, type ConsoleApi } from "../../scripts/console-api.ts";
 import { ROUTES } from "../../worker/routes/index.ts";
+import { announcementBody } from "../support/announcing-agent.ts";
 import { enrollBody } from "../support/enrolling-agent.ts";
 import { waitFor } from "../support/process.ts";
 import { admin, askJob, jobEnd, runtimes, startProduct, type Product } from "../support/product.ts";
@@ -434,6 +435,8 @@ describe.each(runtimes)("bad input on %s", (runtime) => {
     ["POST", "/api/enrollment-tokens", () => enrollmentBody("new")],
     ["POST", "/api/fleet-tokens", () => fleetTokenBody("new")],
     ["POST", "/api/agents/enroll", () => enrollBody({ random }, "rmt_x")],
+    ["POST", "/api/agents/announce", () => announcementBody({ random })],
+    ["POST", "/api/pending/:id/accept", () => ({ fingerprint: "0123456789", ...enrollmentBody("new") })],
     ["PATCH", "/api/hosts/:id", () => ({ name: "new" })],
     ["PUT", "/api/hosts/:id/repo-credentials", () => ({ repositoryId: hostA.repositoryId })],
     ["POST", "/api/hosts/:id/jobs", () => ({ kind: "backup" })],

@@ -176,6 +176,8 @@ function keyOf(message: FleetMessage): string {
       return `progress ${message.jobId}`;
     case "tokenUsed":
       return `token ${message.tokenId}`;
+    case "pendingChanged":
+      return "pending";
   }
 }
 
@@ -196,6 +198,7 @@ function apply(message: FleetMessage): void {
       activeJobs.peek().get(message.jobId)!.progress.value = message.progress;
       return;
     case "tokenUsed":
+    case "pendingChanged":
       return;
   }
 }

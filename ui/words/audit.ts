@@ -8,6 +8,8 @@ const WORDS: Readonly<Record<string, string>> = {
   "enrollment.create": "Made an install token",
   "enrollment.revoke": "Revoked an install token",
   "host.enroll": "Joined the fleet",
+  "host.accept": "Accepted a host that announced itself",
+  "host.reject": "Rejected a host that announced itself",
   "host.edit": "Changed a host",
   "host.delete": "Removed a host",
   "host.lock": "Locked a host",

@@ -61,6 +61,10 @@ const WORDS: Record<FailureCode, FailureWords> = {
     says: "The agent could not prove that it holds its key.",
     next: "Run the install command again.",
   },
+  "announce.too_many": {
+    says: "Too many hosts ask to be let in.",
+    next: "Accept or reject those that wait, or use an install token.",
+  },
   "host.not_found": { says: "This host does not exist.", next: "It may have been removed. Go back to the fleet." },
   "host.offline": { says: "The host is offline.", next: "Run it again when the host is back." },
   "host.locked": {

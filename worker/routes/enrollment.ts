@@ -11,12 +11,11 @@ import {
   pageOf,
 } from "../../protocol/api.ts";
 import { fail, ok, type Failure } from "../../protocol/failure.ts";
-import { ENROLLMENT_TTL_MS, MAX_SCHEDULE_BYTES } from "../../protocol/limits.ts";
-import { parseAddress } from "../../protocol/repository.ts";
-import { utf8Length } from "../../protocol/wire.ts";
+import { ENROLLMENT_TTL_MS } from "../../protocol/limits.ts";
 import { actorOf } from "../access/actor.ts";
+import { readHostOrder } from "../host-order.ts";
 import { pageOfRows, readAfter } from "../page.ts";
-import { checkEnv, sealSecret } from "../repository-secret.ts";
+import { sealSecret } from "../repository-secret.ts";
 import { ownOrigin } from "../request-checks.ts";
 import { route } from "../route.ts";
 import {
@@ -27,9 +26,6 @@ import {
   recordEnrollmentCreated,
   recordEnrollmentRevoked,
 } from "../store/enrollment.ts";
-
-/** What a job's spec holds beside paths and excludes. */
-const SPEC_ROOM_BYTES = 4 * 1024;
 
 /** The answer for a token that there is none of. */
 export function noToken(): { ok: false; failure: Failure } {
@@ -80,30 +76,17 @@ export const enrollmentRoutes = [
     status: 201,
     async handler({ runtime, peer, body }, principal) {
       const { db, random, settings } = runtime;
-      const specBytes = utf8Length(JSON.stringify([body.paths, body.excludes]));
-      if (specBytes > MAX_SCHEDULE_BYTES - SPEC_ROOM_BYTES) {
-        return fail("request.invalid", "paths, excludes: together they are over 60 KiB. Name the folders above them.");
-      }
-      const parsed = parseAddress(body.repository.address);
-      if (!parsed.ok) return parsed;
-      const { address, backend } = parsed.value;
-      const { password, env, createRepository } = body.repository;
-      const checked = checkEnv(backend, env);
-      if (!checked.ok) return checked;
+      const read = readHostOrder(body);
+      if (!read.ok) return read;
+      const { order, secret } = read.value;
       const nowMs = runtime.now();
       const id = uuidv7(nowMs, random);
       const token = makeToken("enrollment", random);
       const row = {
         id,
         secretHash: hashToken(token),
-        hostName: body.hostName,
-        tags: JSON.stringify(body.tags),
-        address,
-        createRepository: createRepository ? 1 : 0,
-        sealed: sealSecret(runtime, enrollmentPlace(id), { password, env }),
-        envKeys: JSON.stringify(Object.keys(env)),
-        paths: JSON.stringify(body.paths),
-        excludes: JSON.stringify(body.excludes),
+        ...order,
+        sealed: sealSecret(runtime, enrollmentPlace(id), secret),
         createdBy: principal.name,
         createdAt: nowMs,
         expiresAt: nowMs + ENROLLMENT_TTL_MS,
@@ -120,7 +103,7 @@ export const enrollmentRoutes = [
         targetKind: "enrollment",
         targetId: id,
         targetName: body.hostName,
-        detail: { address, paths: body.paths },
+        detail: { address: order.address, paths: body.paths },
       };
       await recordEnrollmentCreated(db, row, audit, { nowMs, random });
       return ok({

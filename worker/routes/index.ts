@@ -13,6 +13,7 @@ import { hookRoutes } from "./hooks.ts";
 import { hostRoutes } from "./hosts.ts";
 import { jobRoutes } from "./jobs.ts";
 import { meRoutes } from "./me.ts";
+import { pendingRoutes } from "./pending.ts";
 import { retentionRoutes } from "./retention.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { sessionRoutes } from "./session.ts";
@@ -38,6 +39,7 @@ export const ROUTES: readonly Route[] = [
   ...enrollmentRoutes,
   ...fleetTokenRoutes,
   ...agentRoutes,
+  ...pendingRoutes,
   ...jobRoutes,
   ...retentionRoutes,
   ...snapshotRoutes,

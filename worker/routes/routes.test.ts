@@ -25,6 +25,7 @@ const ANONYMOUS = [
   "POST /api/bootstrap",
   "POST /api/login",
   "POST /api/agents/enroll",
+  "POST /api/agents/announce",
   "GET /install.sh",
   "GET /agent/:platform",
 ];

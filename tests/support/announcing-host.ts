@@ -16,7 +16,7 @@ export interface AnnouncingHost {
   readonly fingerprint: string;
 }
 
-export function announcingHost(hostname: string, secretKey = random(32)): AnnouncingHost {
+export function announcingHost(hostname: string, secretKey: Uint8Array = random(32)): AnnouncingHost {
   const { publicKey: signKey } = makeSignPair(() => secretKey);
   const sealKey = makeSealPair(random).publicKey;
   const body: AnnounceBody = {

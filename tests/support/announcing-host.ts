@@ -42,7 +42,7 @@ export interface Origin {
 }
 
 export async function postAnnouncement(origin: string, body: unknown, from: Origin = {}): Promise<Answer<Announced>> {
-  const dispatcher = new Agent({ connect: from.localAddress === undefined ? {} : { localAddress: from.localAddress } });
+  const dispatcher = new Agent(from.localAddress === undefined ? {} : { localAddress: from.localAddress });
   try {
     const answer = await request(`${origin}/api/agents/announce`, {
       method: "POST",

@@ -30,6 +30,18 @@ function machine(origin: string) {
   const env = { PATH: `${dirname(resticBinary(resticVersions.at(-1)!))}:${process.env["PATH"]}`, HOME: folder };
   return {
     folder,
+    /** The line of docs/joining.md less `sudo`, installing below the folder. */
+    install: () =>
+      startProcess("sh", ["-c", `curl -fsSL ${origin}/install.sh | sh -s -- --server ${origin} --announce`], {
+        env: {
+          ...env,
+          RM_NODE: nodeBinary,
+          RM_PREFIX: join(folder, "prefix"),
+          RM_ETC: join(folder, "etc"),
+          RM_CONFIG_DIR: join(folder, "config"),
+          RM_STATE_DIR: join(folder, "state"),
+        },
+      }),
     announce: () => startProcess(nodeBinary, [bundle, "announce", "--server", origin, ...dirs], { env }),
     run: () => startProcess(nodeBinary, [bundle, "run", ...dirs], { env }),
     config: join(folder, "config/agent.yaml"),
@@ -137,6 +149,27 @@ describe.each(runtimes)("a host that announces itself on %s", (runtime) => {
     expect((await third.exited).code).toBe(0);
     expect(existsSync(host.config)).toBe(true);
     expect((await hosts()).length).toBe(before + 1);
+  });
+
+  test("comes in by the installer, which Ctrl-C ends and a second run takes up again", async () => {
+    const host = newMachine();
+    const first = host.install();
+    await first.waitForOutput(WAITING);
+    process.kill(-first.pid, "SIGINT");
+    expect((await first.exited).code).not.toBe(0);
+    expect(first.stderr()).toContain("Stopped waiting. The announcement stays in the console");
+    const second = host.install();
+    await second.waitForOutput(WAITING);
+    const fingerprint = readFingerprint(second);
+    expect(readFingerprint(first)).toBe(fingerprint);
+    await api.send(
+      "POST",
+      `/api/pending/${(await waiting(fingerprint)).id}/accept`,
+      acceptBody(fingerprint, "announced-4"),
+    );
+    expect(await second.exited, second.stderr()).toMatchObject({ code: 0 });
+    expect(existsSync(join(host.folder, "config/policy.yaml"))).toBe(true);
+    expect(second.stdout()).toContain("Accepted as host");
   });
 
   test("waits on while the server restarts and the line is cut", async () => {

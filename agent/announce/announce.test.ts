@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -11,6 +12,7 @@ import { fingerprintOf, groupFingerprint } from "../../core/enrollment/fingerpri
 import { verify } from "../../core/secrets/sign.ts";
 import { announceProof, parsePendingAgentMessage, pendingProof, type AnnounceBody } from "../../protocol/announce.ts";
 import { AGENT_SUBPROTOCOL } from "../../protocol/limits.ts";
+import { testCertificate, testKey, testPin } from "../../tests/support/certificate.ts";
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
 import { nodeBinary, startProcess, waitFor } from "../../tests/support/process.ts";
 
@@ -29,9 +31,9 @@ interface StandIn {
 }
 
 /** A stand-in for the server: believes every announcement, checks proofs as the server does, decides nothing. */
-async function startStandIn(): Promise<StandIn> {
+async function startStandIn(scheme: "http" | "https" = "http"): Promise<StandIn> {
   const standIn: StandIn = { origin: "", announced: [], waiting: [], refusals: [] };
-  const http = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const answer = async () => {
       const body = JSON.parse(await text(request)) as AnnounceBody;
       const refusal = standIn.refusals.shift();
@@ -43,7 +45,9 @@ async function startStandIn(): Promise<StandIn> {
         .end(JSON.stringify({ pendingId, fingerprint, expiresAtMs: 3600_000, serverTimeMs: 0 }));
     };
     void answer();
-  });
+  };
+  const http =
+    scheme === "http" ? createServer(onRequest) : createTlsServer({ key: testKey, cert: testCertificate }, onRequest);
   const sockets = new WebSocketServer({
     server: http,
     path: "/ws/agent/pending",
@@ -68,7 +72,7 @@ async function startStandIn(): Promise<StandIn> {
     for (const socket of sockets.clients) socket.terminate();
     http.close();
   });
-  standIn.origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  standIn.origin = `${scheme}://127.0.0.1:${(http.address() as AddressInfo).port}`;
   return standIn;
 }
 
@@ -80,7 +84,7 @@ function startHost(origin: string) {
   return {
     config: join(config, "agent.yaml"),
     keys: join(state, "announced.json"),
-    announce: () => startProcess(nodeBinary, args, { env: { HOME: folder } }),
+    announce: (env: Record<string, string> = {}) => startProcess(nodeBinary, args, { env: { HOME: folder, ...env } }),
   };
 }
 
@@ -174,4 +178,16 @@ test("a host waits once: a second wait on its folder is refused, and its fingerp
   const third = host.announce();
   expect((await third.exited).code).toBe(0);
   expect(third.stdout()).toContain(`This host is enrolled already, as ${hostId}`);
+});
+
+test("with a pin, only that certificate hears of this host, and it is the one the agent keeps to", async () => {
+  const standIn = await startStandIn("https");
+  const host = startHost(standIn.origin);
+  const wrong = host.announce({ RM_CERT_SHA256: "0".repeat(64) });
+  expect((await wrong.exited).code).toBe(1);
+  expect(standIn.announced).toEqual([]);
+  const right = host.announce({ RM_CERT_SHA256: testPin });
+  (await waitingSocket(standIn, 1)).send(accepted);
+  expect((await right.exited).code).toBe(0);
+  expect(readFileSync(host.config, "utf8")).toContain(testPin);
 });

@@ -1,4 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
+import { styleText } from "node:util";
 import { fingerprintOf, groupFingerprint } from "../../core/enrollment/fingerprint.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import { makeSignPair } from "../../core/secrets/sign.ts";
@@ -89,13 +90,13 @@ async function announceInTurn(plan: JoinPlan, keys: HostKeys, print: (text: stri
   }
 }
 
-/** The fingerprint in four lines of four groups, which the eye can follow. */
+/** The fingerprint in four lines of four groups, which the eye can follow; bold where a terminal shows it. */
 function describeFingerprint(server: string, fingerprint: string): string {
   const lines = groupFingerprint(fingerprint).match(/.{19} ?/g) ?? [];
   return [
     `This host has announced itself at ${server}. Its fingerprint:`,
     "",
-    ...lines.map((line) => `    ${line.trim().replaceAll(" ", "  ")}`),
+    ...lines.map((line) => `    ${styleText("bold", line.trim().replaceAll(" ", "  "))}`),
     "",
     "Compare this with the console before you accept.",
   ].join("\n");

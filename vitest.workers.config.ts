@@ -13,6 +13,7 @@ export default defineConfig({
         bindings: { TEST_MIGRATIONS: await readD1Migrations("./migrations") },
         durableObjects: {
           HOST_RELAY: { className: "TestHostRelay", useSQLite: true },
+          PENDING_RELAY: { className: "TestPendingRelay", useSQLite: true },
           FLEET_FEED: { className: "TestFleetFeed", useSQLite: true },
         },
       },

@@ -1,17 +1,25 @@
 import { DurableObject } from "cloudflare:workers";
-import { UPGRADE_HEADER, type AgentGrant, type BrowserGrant, type FleetGrant } from "../core/access/socket-grants.ts";
+import {
+  UPGRADE_HEADER,
+  type AgentGrant,
+  type BrowserGrant,
+  type FleetGrant,
+  type PendingGrant,
+} from "../core/access/socket-grants.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { PING_TEXT, PONG_TEXT } from "../protocol/limits.ts";
 import type { FleetMessage } from "../protocol/stream.ts";
-import type { FleetFeedPort, HostRelayPort } from "../worker/bindings.ts";
+import type { FleetFeedPort, HostRelayPort, PendingRelayPort } from "../worker/bindings.ts";
 import { FleetFeed } from "./fleet-feed.ts";
 import { HostRelay } from "./host-relay.ts";
+import { PendingRelay, type PendingOutside } from "./pending-relay.ts";
 import type { RelayOutside, RelayPlatform, RelaySocket, SqlValue } from "./platform.ts";
 import { FEED_TABLES, RELAY_TABLES } from "./relay-tables.ts";
 
 type SocketUpgrade = { subprotocol: string } & (
   | { kind: "agent"; grant: AgentGrant }
   | { kind: "job"; grant: BrowserGrant }
+  | { kind: "pending"; grant: PendingGrant }
   | { kind: "fleet"; grant: FleetGrant }
 );
 
@@ -32,7 +40,7 @@ export function hostRelayObject<Env>(outsideOf: (env: Env, hostId: string) => Re
       return acceptUpgrade(request, (socket, upgrade) => {
         if (upgrade.kind === "agent") this.#relay.acceptAgent(socket, upgrade.grant);
         else if (upgrade.kind === "job") this.#relay.acceptBrowser(socket, upgrade.grant);
-        else throw new Error("a dashboard socket belongs to the fleet feed");
+        else throw new Error(`a ${upgrade.kind} socket belongs to another object`);
       });
     }
     override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
@@ -72,6 +80,47 @@ export function hostRelayObject<Env>(outsideOf: (env: Env, hostId: string) => Re
     }
     remove() {
       return this.#relay.remove();
+    }
+  };
+}
+
+/**
+ * The sockets of one host that waits, as a Durable Object named `pending:<id>`. It has no tables: when its alarm has rung
+ * for the last time nothing is left of it.
+ */
+export function pendingRelayObject<Env>(outsideOf: (env: Env, name: string) => PendingOutside) {
+  return class extends DurableObject<Env> implements PendingRelayPort {
+    readonly #platform: ObjectPlatform;
+    readonly #relay: PendingRelay;
+
+    constructor(state: DurableObjectState, env: Env) {
+      super(state, env);
+      this.#platform = new ObjectPlatform(state, []);
+      this.#relay = new PendingRelay(this.#platform, outsideOf(env, state.id.name ?? ""));
+    }
+
+    override fetch(request: Request): Response {
+      return acceptUpgrade(request, (socket, upgrade) => {
+        if (upgrade.kind !== "pending") throw new Error(`a ${upgrade.kind} socket belongs to another object`);
+        this.#relay.acceptPending(socket, upgrade.grant);
+      });
+    }
+    override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
+      this.#relay.webSocketMessage(socket, frame);
+    }
+    override webSocketClose(): void {
+      this.#relay.webSocketClose();
+    }
+    override webSocketError(): void {
+      this.#relay.webSocketError();
+    }
+    override alarm(): void {
+      this.#platform.alarmRang();
+      this.#relay.alarm();
+    }
+
+    decided() {
+      return this.#relay.decided();
     }
   };
 }

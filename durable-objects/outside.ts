@@ -2,6 +2,7 @@ import type { RandomBytes } from "../core/ids.ts";
 import type { SealKey } from "../core/secrets/at-rest.ts";
 import { verify } from "../core/secrets/sign.ts";
 import type { Database, FleetFeedPort, Log } from "../worker/bindings.ts";
+import { pendingOutcome } from "../worker/store/pending-outcome.ts";
 import { recordFacts } from "../worker/store/facts.ts";
 import { loadHostConfig, loadHostSchedules } from "../worker/store/host-sets.ts";
 import type { RelayOutside } from "./platform.ts";
@@ -33,6 +34,7 @@ export function createOutside(parts: OutsideParts): RelayOutside {
       });
     },
     publish: (messages) => fleet.publish(messages),
+    pendingOutcome: (pendingId) => pendingOutcome(db, pendingId, { nowMs: now(), random }),
     verify: parts.verify ?? verify,
     grantKey: parts.grantKey,
     now,

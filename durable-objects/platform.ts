@@ -2,8 +2,9 @@ import type { FleetMessage } from "../protocol/stream.ts";
 import type { WireRepository, WireSchedule } from "../protocol/wire.ts";
 import type { Fact } from "../core/relay/facts.ts";
 import type { Log } from "../worker/bindings.ts";
+import type { PendingOutcome } from "../worker/store/pending-outcome.ts";
 
-export type { AgentGrant, BrowserGrant, FleetGrant } from "../core/access/socket-grants.ts";
+export type { AgentGrant, BrowserGrant, FleetGrant, PendingGrant } from "../core/access/socket-grants.ts";
 
 /**
  * What the shells need of a platform: hibernating sockets with attachments, synchronous SQL storage, one alarm.
@@ -63,6 +64,8 @@ export interface RelayOutside {
    */
   recordFacts(hostId: string, facts: readonly Fact[]): Promise<void>;
   publish(messages: readonly FleetMessage[]): Promise<{ watched: boolean }>;
+  /** As worker/store/pending-outcome.ts. Throws when the database is down. */
+  pendingOutcome(pendingId: string): Promise<PendingOutcome>;
   /** Ed25519 over UTF-8 text, as core/secrets/sign.ts; a platform may do it natively. */
   verify(publicKey: string, message: string, signature: string): boolean;
   /** HMAC key of browser grants. */

@@ -1,13 +1,14 @@
 import type { WebSocket } from "ws";
-import type { AgentGrant, BrowserGrant, FleetGrant } from "../core/access/socket-grants.ts";
+import type { AgentGrant, BrowserGrant, FleetGrant, PendingGrant } from "../core/access/socket-grants.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { FleetFeed } from "../durable-objects/fleet-feed.ts";
 import { HostRelay } from "../durable-objects/host-relay.ts";
+import { PendingRelay } from "../durable-objects/pending-relay.ts";
 import type { RelayOutside, RelayPlatform, RelaySocket, TurnMember } from "../durable-objects/platform.ts";
 import { loseAllAgents } from "../durable-objects/relay-rows.ts";
 import { FEED_TABLES, RELAY_TABLES } from "../durable-objects/relay-tables.ts";
 import { OFFLINE_AFTER_MS } from "../protocol/limits.ts";
-import type { FleetFeedPort, HostRelayPort, Log } from "../worker/bindings.ts";
+import type { FleetFeedPort, HostRelayPort, Log, PendingRelayPort } from "../worker/bindings.ts";
 import { Alarms } from "./alarms.ts";
 import { NodeSocket, type SocketOwner } from "./relay-socket.ts";
 import { TurnDatabase } from "./turn-database.ts";
@@ -17,6 +18,8 @@ const SWEEP_MS = 3_000;
 /** How long a stopping server waits for facts that are on their way to the database. */
 const DRAIN_MS = 5_000;
 const FEED = "fleet";
+/** Before the id of an announcement in its room's name; no host's id begins so. */
+const PENDING = "pending:";
 
 export interface NodeRelaysInit {
   /** relay.db: every relay's own storage. */
@@ -28,9 +31,11 @@ export interface NodeRelaysInit {
 /** Every relay and the fleet feed of a self-hosted server. */
 export interface NodeRelays {
   relay(hostId: string): HostRelayPort;
+  pending(pendingId: string): PendingRelayPort;
   fleet: FleetFeedPort;
   acceptAgent(ws: WebSocket, grant: AgentGrant): void;
   acceptBrowser(ws: WebSocket, grant: BrowserGrant, hostId: string): void;
+  acceptPending(ws: WebSocket, grant: PendingGrant): void;
   acceptFleet(ws: WebSocket, grant: FleetGrant): void;
   /** Rings due alarms, finds silent agents and lets go of what idle hosts need not hold; a timer calls it too. */
   sweep(): void;
@@ -79,6 +84,10 @@ class Relays implements NodeRelays {
     return new RelayByName((run) => run(this.#roomOf(hostId).relay));
   }
 
+  pending(pendingId: string): PendingRelayPort {
+    return { decided: () => this.#roomOf(PENDING + pendingId).pendingRelay.decided() };
+  }
+
   acceptAgent(ws: WebSocket, grant: AgentGrant): void {
     const room = this.#roomOf(grant.hostId);
     // The shared sweep finds half-open sockets: no alarm of their own.
@@ -88,6 +97,11 @@ class Relays implements NodeRelays {
   acceptBrowser(ws: WebSocket, grant: BrowserGrant, hostId: string): void {
     const room = this.#roomOf(hostId);
     room.guard(() => room.relay.acceptBrowser(new NodeSocket(ws, room), grant));
+  }
+
+  acceptPending(ws: WebSocket, grant: PendingGrant): void {
+    const room = this.#roomOf(PENDING + grant.pendingId);
+    room.guard(() => room.pendingRelay.acceptPending(new NodeSocket(ws, room), grant));
   }
 
   acceptFleet(ws: WebSocket, grant: FleetGrant): void {
@@ -140,16 +154,18 @@ class Relays implements NodeRelays {
     void promise.finally(() => this.#pending.delete(promise));
   }
 
-  newRelay(room: Room): HostRelay {
+  newRelay(room: Room): HostRelay | PendingRelay {
+    if (room.name.startsWith(PENDING)) return new PendingRelay(room, this.#outside);
     return new HostRelay(room, this.#outside, room.name);
   }
 
-  #roomOf(hostId: string): Room {
-    const known = this.#rooms.get(hostId);
+  /** `name`: a host's id, or `pending:` and an announcement's. */
+  #roomOf(name: string): Room {
+    const known = this.#rooms.get(name);
     if (known) return known;
-    const room = new Room(this, hostId);
+    const room = new Room(this, name);
     room.shell = this.newRelay(room);
-    this.#rooms.set(hostId, room);
+    this.#rooms.set(name, room);
     return room;
   }
 
@@ -171,11 +187,11 @@ class Relays implements NodeRelays {
   }
 }
 
-/** The platform of one host's relay, made when it is needed and let go when it is not. */
+/** The platform of one relay, made when it is needed and let go when it is not. */
 class Room implements RelayPlatform, SocketOwner {
   readonly name: string;
   readonly #relays: Relays;
-  shell!: HostRelay | FleetFeed;
+  shell!: HostRelay | PendingRelay | FleetFeed;
   sockets: NodeSocket[] = [];
   #pending = 0;
   #touched = false;
@@ -188,6 +204,11 @@ class Room implements RelayPlatform, SocketOwner {
   get relay(): HostRelay {
     this.#touched = true;
     return this.shell as HostRelay;
+  }
+
+  get pendingRelay(): PendingRelay {
+    this.#touched = true;
+    return this.shell as PendingRelay;
   }
 
   // ---- RelayPlatform: the storage is the room itself --------------------------------------------------------------

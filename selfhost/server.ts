@@ -92,6 +92,7 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
   const runtime: Runtime = {
     db,
     relay: (hostId) => relays.relay(hostId),
+    pending: (pendingId) => relays.pending(pendingId),
     fleet: relays.fleet,
     passwords: createPasswordHasher(argon2idOnNode, random),
     secretKeys,
@@ -113,6 +114,7 @@ export async function startServer(config: Config, place: Place): Promise<Read<Ru
   const refuseUpgrades = acceptUpgrades(web.server, runtime, proxies, (socket, upgrade) => {
     if (upgrade.kind === "agent") relays.acceptAgent(socket, upgrade.grant);
     else if (upgrade.kind === "job") relays.acceptBrowser(socket, upgrade.grant, upgrade.hostId);
+    else if (upgrade.kind === "pending") relays.acceptPending(socket, upgrade.grant);
     else relays.acceptFleet(socket, upgrade.grant);
   });
 

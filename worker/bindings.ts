@@ -9,6 +9,7 @@ import type { FleetMessage } from "../protocol/stream.ts";
 export interface Runtime {
   db: Database;
   relay(hostId: string): HostRelayPort;
+  pending(pendingId: string): PendingRelayPort;
   fleet: FleetFeedPort;
   passwords: PasswordHasher;
   /** First key seals, all keys open. */
@@ -92,6 +93,12 @@ export interface HostRelayPort {
   closeSession(sessionHash: string): Promise<void>;
   /** The host was deleted: jobs end, sockets close 4403, storage goes. */
   remove(): Promise<void>;
+}
+
+/** The sockets of one host that waits to be let in. */
+export interface PendingRelayPort {
+  /** It was accepted or rejected: tell it. Who has no socket now hears it when it has one. */
+  decided(): Promise<void>;
 }
 
 /** Dashboard sockets: a fan-out point, never the source of truth. */

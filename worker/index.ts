@@ -1,15 +1,15 @@
 import { UPGRADE_HEADER } from "../core/access/socket-grants.ts";
-import { FleetFeedObject, HostRelayObject } from "../durable-objects/cloudflare.ts";
+import { FleetFeedObject, HostRelayObject, PendingRelayObject } from "../durable-objects/cloudflare.ts";
 import { createApp } from "./app.ts";
 import { API_HEADERS } from "./headers.ts";
 import { PASS_ON_WORKERS } from "./pass-limits.ts";
 import { problemResponse } from "./problem.ts";
 import { ROUTES } from "./routes/index.ts";
 import { runDue } from "./run-due.ts";
-import { feedOf, peerOfRequest, relayOf, runtimeOf, type WorkerEnv } from "./runtime-on-workers.ts";
+import { feedOf, peerOfRequest, pendingOf, relayOf, runtimeOf, type WorkerEnv } from "./runtime-on-workers.ts";
 import { authorizeUpgrade, type Upgrade } from "./upgrade.ts";
 
-export { FleetFeedObject, HostRelayObject };
+export { FleetFeedObject, HostRelayObject, PendingRelayObject };
 
 const app = createApp(ROUTES);
 
@@ -37,8 +37,18 @@ async function openSocket(
   });
   if (!checked.ok) return problemResponse(checked.failure, "", API_HEADERS);
   const upgrade: Upgrade = checked.value;
-  const object = upgrade.kind === "fleet" ? feedOf(env) : relayOf(env, upgrade.hostId);
-  return object.fetch("https://object.local/", {
+  return objectFor(env, upgrade).fetch("https://object.local/", {
     headers: { upgrade: "websocket", [UPGRADE_HEADER]: JSON.stringify(upgrade) },
   });
+}
+
+function objectFor(env: WorkerEnv, upgrade: Upgrade): DurableObjectStub {
+  switch (upgrade.kind) {
+    case "fleet":
+      return feedOf(env);
+    case "pending":
+      return pendingOf(env, upgrade.grant.pendingId);
+    default:
+      return relayOf(env, upgrade.hostId);
+  }
 }

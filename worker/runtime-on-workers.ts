@@ -2,7 +2,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { readSecretKey, type ServerKeys } from "../core/secrets/secret-key.ts";
 import { createPasswordHasher } from "./access/password.ts";
 import { argon2idOnWorkers } from "./access/password-on-workers.ts";
-import type { Database, Download, FleetFeedPort, HostRelayPort, Peer, Runtime } from "./bindings.ts";
+import type { Database, Download, FleetFeedPort, HostRelayPort, Peer, PendingRelayPort, Runtime } from "./bindings.ts";
 import { createLog } from "./log.ts";
 import { VERSION } from "./version.ts";
 
@@ -10,6 +10,7 @@ import { VERSION } from "./version.ts";
 export interface WorkerEnv {
   DB: D1Database;
   HOST_RELAY: DurableObjectNamespace;
+  PENDING_RELAY: DurableObjectNamespace;
   FLEET_FEED: DurableObjectNamespace;
   ASSETS: Fetcher;
   RM_SECRET_KEY?: string;
@@ -35,6 +36,10 @@ export function keysOf(env: Pick<WorkerEnv, "RM_SECRET_KEY">): ServerKeys {
 export function relayOf(env: Pick<WorkerEnv, "HOST_RELAY">, hostId: string) {
   return env.HOST_RELAY.getByName(hostId);
 }
+/** The sockets of a host that waits to be let in; one object for each announcement. */
+export function pendingOf(env: Pick<WorkerEnv, "PENDING_RELAY">, pendingId: string) {
+  return env.PENDING_RELAY.getByName(`pending:${pendingId}`);
+}
 /** The one object that holds dashboard sockets. */
 export function feedOf(env: Pick<WorkerEnv, "FLEET_FEED">) {
   return env.FLEET_FEED.getByName("fleet");
@@ -55,6 +60,7 @@ export function runtimeOf(env: WorkerEnv): Runtime {
   return {
     db: drizzle(env.DB) as Database,
     relay: (hostId) => relayOf(env, hostId) as unknown as HostRelayPort,
+    pending: (pendingId) => pendingOf(env, pendingId) as unknown as PendingRelayPort,
     fleet: feedOf(env) as unknown as FleetFeedPort,
     passwords,
     ...keysOf(env),

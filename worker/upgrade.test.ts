@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { signGrant } from "../core/secrets/tokens.ts";
+import { PENDING_TTL_MS } from "../protocol/announce.ts";
 import { AGENT_SUBPROTOCOL, BROWSER_SUBPROTOCOL, GRANT_TTL_MS, GRANT_SUBPROTOCOL_PREFIX } from "../protocol/limits.ts";
 import { addHost, type TestHost } from "../tests/support/fleet.ts";
+import { announcementBody } from "../tests/support/announcing-agent.ts";
 import { startTestServer, type TestServer } from "../tests/support/server.ts";
+import { recordAnnounced } from "./store/pending-hosts.ts";
 import { authorizeUpgrade } from "./upgrade.ts";
 
 let server: TestServer;
@@ -127,4 +130,26 @@ test.each([
   ["/ws/other", "request.not_found"],
 ])("%s answers %s", async (url, code) => {
   expect(codeOf(await upgrade(url, browser()))).toBe(code);
+});
+
+test("anyone may wait for an announcement that there is, for an hour, and only as an agent", async () => {
+  const row = await recordAnnounced(server.db, jobId, announcementBody(server.runtime), "192.0.2.9", server.nowMs());
+  if (row.outcome !== "waiting") throw new Error(row.outcome);
+  const { signKey, expiresAt } = row.row;
+  const wait = (id: string, over: Record<string, string> = {}) =>
+    upgrade(`/ws/agent/pending?id=${id}`, { "sec-websocket-protocol": AGENT_SUBPROTOCOL, ...over });
+  expect(await wait(jobId)).toEqual({
+    ok: true,
+    value: {
+      kind: "pending",
+      subprotocol: AGENT_SUBPROTOCOL,
+      grant: { pendingId: jobId, signKey, expiresAtMs: expiresAt },
+    },
+  });
+  for (const id of ["", host.hostId, "x".repeat(5000)]) expect(codeOf(await wait(id))).toBe("request.not_found");
+  const { origin, cookie } = browser();
+  for (const over of [{ origin }, { cookie }, { "sec-websocket-protocol": "chat" }])
+    expect(codeOf(await wait(jobId, over as Record<string, string>))).toBe("protocol.unsupported");
+  server.advance(PENDING_TTL_MS);
+  expect(codeOf(await wait(jobId))).toBe("request.not_found");
 });

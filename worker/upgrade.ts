@@ -1,4 +1,4 @@
-import type { AgentGrant, BrowserGrant, FleetGrant } from "../core/access/socket-grants.ts";
+import type { AgentGrant, BrowserGrant, FleetGrant, PendingGrant } from "../core/access/socket-grants.ts";
 import { mayDo } from "../core/access/actions.ts";
 import { hashToken, readGrant, TOKEN_PREFIXES } from "../core/secrets/tokens.ts";
 import { fail, ok, type Failure, type Result } from "../protocol/failure.ts";
@@ -8,11 +8,13 @@ import type { Peer, Runtime } from "./bindings.ts";
 import { checkHost, ownOrigin } from "./request-checks.ts";
 import { findHostByBearer } from "./store/hosts.ts";
 import { findJobHost } from "./store/jobs.ts";
+import { loadPendingHost } from "./store/pending-hosts.ts";
 import { SESSION_TTL_MS } from "./store/sessions.ts";
 
 /** A socket that may be opened: who it is, and the subprotocol to answer with. */
 export type Upgrade = { subprotocol: string } & (
   | { kind: "agent"; hostId: string; grant: AgentGrant }
+  | { kind: "pending"; grant: PendingGrant }
   | { kind: "job"; hostId: string; grant: BrowserGrant }
   | { kind: "fleet"; grant: FleetGrant }
 );
@@ -35,20 +37,27 @@ export async function authorizeUpgrade(
   if (!host.ok) return host;
   const { path, query, headers } = request;
   if (path === "/ws/agent") return authorizeAgent(runtime, headers);
+  if (path === "/ws/agent/pending") return authorizePending(runtime, headers, query);
   if (path === "/ws/fleet") return authorizeFleet(runtime, peer, headers);
   const jobId = /^\/ws\/jobs\/([^/]{1,64})$/.exec(path)?.[1];
   if (jobId !== undefined) return authorizeJob(runtime, peer, headers, jobId, query);
   return fail("request.not_found", "There is nothing at this address.");
 }
 
-async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Result<Upgrade>> {
-  // Browsers send these and agents do not: no page may speak as an agent with what a browser holds.
+/** Only an agent connects with this. Browsers send Origin and Cookie: no page may speak as an agent with what they hold. */
+function checkAgent(headers: Headers): Result<null> {
   if (headers.has("origin") || headers.has("cookie")) {
     return fail("protocol.unsupported", "Only an agent connects here, and it sends neither Origin nor Cookie.");
   }
   if (!offered(headers).includes(AGENT_SUBPROTOCOL)) {
     return fail("protocol.unsupported", `Offer the subprotocol ${AGENT_SUBPROTOCOL}.`);
   }
+  return ok(null);
+}
+
+async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Result<Upgrade>> {
+  const checked = checkAgent(headers);
+  if (!checked.ok) return checked;
   const bearer = /^Bearer (\S{1,128})$/i.exec(headers.get("authorization") ?? "")?.[1];
   const host = bearer?.startsWith(TOKEN_PREFIXES.bearer) ? await findHostByBearer(runtime.db, hashToken(bearer)) : null;
   if (!host) return fail("auth.required", "This agent is not known here. Enrol the host again.");
@@ -56,6 +65,17 @@ async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Resul
   const sweepMs = fleetSize <= SMALL_FLEET ? SWEEP_MS : LARGE_FLEET_SWEEP_MS;
   const grant: AgentGrant = { hostId, signKey, configVersion, scheduleVersion, sweepMs };
   return ok({ kind: "agent", hostId, grant, subprotocol: AGENT_SUBPROTOCOL });
+}
+
+/** Anyone who names an announcement that there is: what it hears beyond a nonce, it has to prove the key for. */
+async function authorizePending(runtime: Runtime, headers: Headers, query: URLSearchParams): Promise<Result<Upgrade>> {
+  const checked = checkAgent(headers);
+  if (!checked.ok) return checked;
+  const pendingId = query.get("id") ?? "";
+  const row = await loadPendingHost(runtime.db, pendingId, runtime.now());
+  if (!row) return fail("request.not_found", "There is no such announcement. Its hour may be over: announce it again.");
+  const grant: PendingGrant = { pendingId, signKey: row.signKey, expiresAtMs: row.expiresAt };
+  return ok({ kind: "pending", grant, subprotocol: AGENT_SUBPROTOCOL });
 }
 
 async function authorizeFleet(runtime: Runtime, peer: Peer, headers: Headers): Promise<Result<Upgrade>> {

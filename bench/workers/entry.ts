@@ -1,5 +1,7 @@
 import worker, { FleetFeedObject, HostRelayObject } from "../../worker/index.ts";
 
+export { PendingRelayObject } from "../../worker/index.ts";
+
 /**
  * The product's own Worker with counters around its storage: `/bench/rows?host=` tells how many rows D1 and the objects'
  * storage say were written since the last question, as billing counts them (D1 and Durable Object pricing), and how

@@ -23,6 +23,13 @@ export interface BrowserGrant {
   afterSeq: number;
 }
 
+/** Which announcement a socket wants to wait for, and the key it has to prove. */
+export interface PendingGrant {
+  pendingId: string;
+  signKey: string;
+  expiresAtMs: number;
+}
+
 /** Who a dashboard socket is. */
 export interface FleetGrant {
   userId: string;

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { createNodeRelays, type NodeRelays } from "../../selfhost/relay-platform.ts";
 import { fleetContract, type FleetWorld } from "./fleet-contract.ts";
 import { startSockets } from "./node-sockets.ts";
+import { pendingContract, type PendingWorld } from "./pending-contract.ts";
 import { relayContract } from "./relay-contract.ts";
 import { TestOutside, type RelayWorld, type TestHost } from "./relay-world.ts";
 
-/** Relay and fleet feed on `ws` and better-sqlite3, their shells made anew between every two steps. */
+/** Relay, pending relay and fleet feed on `ws` and better-sqlite3, their shells made anew between every two steps. */
 let folder: string;
 let sockets: Awaited<ReturnType<typeof startSockets>>;
 const made: NodeRelays[] = [];
@@ -26,6 +27,7 @@ afterAll(async () => {
 });
 
 describe("host relay", () => relayContract(async (host) => relayWorld(host)));
+describe("pending relay", () => pendingContract(async (pendingId) => pendingWorld(pendingId)));
 describe("fleet feed", () => fleetContract(async () => fleetWorld()));
 
 function newRelays() {
@@ -64,6 +66,15 @@ function relayWorld(host: TestHost): RelayWorld {
         db.close();
       }
     },
+  };
+}
+
+function pendingWorld(pendingId: string): PendingWorld {
+  const { relays, world } = newRelays();
+  return {
+    ...world,
+    relay: relays.pending(pendingId),
+    open: (grant) => sockets.open((ws) => relays.acceptPending(ws, grant)),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type WireSchedule,
 } from "../../protocol/wire.ts";
 import type { HostRelayPort } from "../../worker/bindings.ts";
+import type { PendingOutcome } from "../../worker/store/pending-outcome.ts";
 
 /** A client's end of a socket on either platform. */
 export interface ClientSocket {
@@ -50,6 +51,8 @@ export class TestOutside implements RelayOutside {
   readonly logged: { event: string; fields: unknown }[] = [];
   config: { version: number; repositories: WireRepository[] } = { version: 1, repositories: [] };
   schedules: { version: number; schedules: WireSchedule[] } = { version: 1, schedules: [] };
+  outcome: PendingOutcome = { type: "expired" };
+  readonly outcomesAsked: string[] = [];
   databaseIsDown = false;
   watched = false;
   offsetMs = 0;
@@ -75,6 +78,11 @@ export class TestOutside implements RelayOutside {
   async recordFacts(_hostId: string, facts: readonly Fact[]) {
     this.#answer();
     this.facts.push(...facts);
+  }
+  async pendingOutcome(pendingId: string) {
+    this.#answer();
+    this.outcomesAsked.push(pendingId);
+    return this.outcome;
   }
   async publish(messages: readonly FleetMessage[]) {
     this.published.push(...messages);

@@ -124,6 +124,8 @@ export interface TestServer {
   relays: Map<string, RecordingRelay>;
   relay(hostId: string): RecordingRelay;
   feed: RecordingFeed;
+  /** Announcements whose sockets were to be told. */
+  decided: string[];
   downloads: Map<string, Download>;
   logLines: string[];
   settings: Settings;
@@ -151,6 +153,7 @@ export async function startTestServer(
     return known;
   };
   const feed = new RecordingFeed();
+  const decided: string[] = [];
   const downloads = new Map<string, Download>();
   const logLines: string[] = [];
   const settings: Settings = {
@@ -164,6 +167,11 @@ export async function startTestServer(
   const runtime: Runtime = {
     db,
     relay,
+    pending: (pendingId) => ({
+      async decided() {
+        decided.push(pendingId);
+      },
+    }),
     fleet: feed,
     passwords: options.passwords ?? plainPasswords,
     secretKeys: [{ id: "k1", key: random(32) }],
@@ -197,6 +205,7 @@ export async function startTestServer(
     relays,
     relay,
     feed,
+    decided,
     downloads,
     logLines,
     settings,

@@ -1,4 +1,4 @@
-import { fleetFeedObject, hostRelayObject } from "../../durable-objects/objects.ts";
+import { fleetFeedObject, hostRelayObject, pendingRelayObject } from "../../durable-objects/objects.ts";
 import { TestOutside } from "../contract/relay-world.ts";
 
 /** The objects of the product with the rest of the server played by the test, one outside for each host. */
@@ -10,6 +10,7 @@ export function outsideOf(name: string): TestOutside {
 }
 
 export class TestHostRelay extends hostRelayObject((_env: unknown, name) => outsideOf(name)) {}
+export class TestPendingRelay extends pendingRelayObject((_env: unknown, name) => outsideOf(name)) {}
 export class TestFleetFeed extends fleetFeedObject((_env: unknown) => outsideOf("fleet")) {}
 
 export default {

@@ -55,6 +55,7 @@ test("a host that announced itself is shown, and becomes a host when its fingerp
     env: {},
   });
   expect(await waiting()).toEqual([]);
+  expect(server.decided).toEqual([json.pendingId]);
   expect(server.feed.published.map(({ type }) => type)).toEqual(["pendingChanged", "hostChanged", "pendingChanged"]);
   expect(rows("audit_log")).toMatchObject([{ action: "host.accept", target_id: accepted.json.hostId }]);
   expect(rows("audit_log")[0]!["detail"]).toContain(fingerprint);
@@ -129,6 +130,7 @@ test("who was rejected, accepted or late is not decided about again", async () =
   const ids = [];
   for (const what of [one, two, three]) ids.push((await announce(what)).json.pendingId);
   expect([(await reject(ids[0]!)).status, (await reject(ids[0]!)).status]).toEqual([204, 204]);
+  expect(server.decided).toEqual([ids[0]]);
   expect(await accept(ids[0]!, fingerprintOf(one.signKey))).toMatchObject({ status: 409 });
   expect((await announce(one)).json.pendingId).toBe(ids[0]);
   await accept(ids[1]!, fingerprintOf(two.signKey));
@@ -138,7 +140,7 @@ test("who was rejected, accepted or late is not decided about again", async () =
   for (const answer of [await accept(ids[2]!, fingerprintOf(three.signKey)), await reject(ids[2]!)])
     expect(answer).toMatchObject({ status: 404, problem: { code: "request.not_found" } });
   expect(rows("hosts")).toHaveLength(1);
-  expect(rows("audit_log").map(({ action }) => action)).toEqual(["host.reject", "host.accept"]);
+  expect(new Set(rows("audit_log").map(({ action }) => action))).toEqual(new Set(["host.reject", "host.accept"]));
 });
 
 test("the eleventh announcement in a minute is told when to come again; other addresses are not held up", async () => {

@@ -17,6 +17,7 @@ import { fail, ok, type Failure } from "../../protocol/failure.ts";
 import { acceptPending } from "../accept-pending.ts";
 import { actorOf } from "../access/actor.ts";
 import { announce } from "../announce.ts";
+import type { Runtime } from "../bindings.ts";
 import { readHostOrder } from "../host-order.ts";
 import { invalidField } from "../input.ts";
 import { route } from "../route.ts";
@@ -40,6 +41,15 @@ function decided(row: PendingHostRow): { ok: false; failure: Failure } {
   return row.state === "rejected"
     ? fail("request.conflict", "This host was rejected already. Announce it again on the host to have another choice.")
     : fail("request.conflict", "This host was accepted already. It is in the list of hosts.");
+}
+
+/** Has the host told at once. It hears it anyway when it connects again, so a relay that fails costs a log line. */
+async function wake(runtime: Runtime, pendingId: string): Promise<void> {
+  try {
+    await runtime.pending(pendingId).decided();
+  } catch (error) {
+    runtime.log.warn("pending.wake_failed", { pendingId, error });
+  }
 }
 
 export const pendingRoutes = [
@@ -133,6 +143,7 @@ export const pendingRoutes = [
           ? fail("request.conflict", "A host with this key has joined already. Reject this one.")
           : noPending();
       }
+      await wake(runtime, row.id);
       const host = await loadHost(runtime.db, hostId, runtime.now());
       await announce(runtime, [...(host ? [{ type: "hostChanged" as const, host }] : []), { type: "pendingChanged" }]);
       return ok({ hostId, name: body.hostName });
@@ -161,6 +172,7 @@ export const pendingRoutes = [
         const now = await loadPendingHost(db, row.id, nowMs);
         return now?.state === "accepted" ? decided(now) : ok(null);
       }
+      await wake(runtime, row.id);
       await announce(runtime, [{ type: "pendingChanged" }]);
       return ok(null);
     },

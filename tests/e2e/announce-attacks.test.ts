@@ -13,7 +13,7 @@ import {
   type PendingHostResource,
 } from "../../protocol/announce.ts";
 import type { AuditResource, Enrolled, HostDetail, HostResource, Page } from "../../protocol/api.ts";
-import { CLOSE } from "../../protocol/limits.ts";
+import { AGENT_SUBPROTOCOL, CLOSE } from "../../protocol/limits.ts";
 import { ApiError, type ConsoleApi } from "../../scripts/console-api.ts";
 import {
   acceptBody,
@@ -28,6 +28,7 @@ import {
   type Origin,
 } from "../support/announcing-host.ts";
 import { runtimes, startProduct, type Product } from "../support/product.ts";
+import { dial } from "../support/wire-socket.ts";
 import { dialAgent, enrolHost, goLive, type WireHost } from "../support/wire-agent.ts";
 
 /** Attacks on joining by approval, each with the answer it must get. Those on tokens are in bad-input.test.ts. */
@@ -270,6 +271,42 @@ describe.each(runtimes)("announcing on %s", (runtime) => {
     const byToken = await enrolHost(api, "joined-2");
     const { body } = announcingHost("joined-2", byToken.secretKey);
     expect(await postAnnouncement(product.origin, body, customer())).toMatchObject(refused(409, "request.conflict"));
+  });
+
+  test("after revocation: a host that was accepted and removed gets no bearer, and the one it had is no more", async () => {
+    const { host, id } = await newPending("removed");
+    const { hostId } = await accept(id, host.fingerprint, "removed-1");
+    const { bearer } = await (await provenSocket(product.origin, host, id)).message<Enrolled>("accepted");
+    await api.send("DELETE", `/api/hosts/${hostId}`, { confirmName: "removed-1" });
+    await expect(dialAgent(product.origin, { bearer })).rejects.toThrow("401");
+    await (await provenSocket(product.origin, host, id)).message("rejected");
+    const again = await announced(product.origin, host, customer());
+    await (await provenSocket(product.origin, host, again.pendingId)).message("rejected");
+    expect(await pending()).toEqual([]);
+  });
+
+  test("a crowd of sockets that prove nothing does not keep the host itself from its place", async () => {
+    const { host, id } = await newPending("crowd");
+    const waiting = await provenSocket(product.origin, host, id);
+    await waiting.message("waiting");
+    const crowd = await Promise.all(Array.from({ length: 30 }, () => openPending(product.origin, id)));
+    expect(waiting.ended()).toBeNull();
+    const again = await provenSocket(product.origin, host, id);
+    await again.message("waiting");
+    expect((await waiting.closed()).code).toBe(CLOSE.superseded);
+    await accept(id, host.fingerprint, "crowd-1");
+    await again.message("accepted");
+    for (const { socket } of crowd) {
+      expect(socket.frames).toHaveLength(1);
+      socket.close();
+    }
+  });
+
+  test("a page in a browser cannot wait, whatever it knows", async () => {
+    const { id } = await newPending("page");
+    const address = `${product.origin.replace("http", "ws")}/ws/agent/pending?id=${id}`;
+    for (const header of [{ origin: product.origin }, { cookie: api.cookie() }])
+      expect(await dial(address, [AGENT_SUBPROTOCOL], header)).toMatchObject(refused(400, "protocol.unsupported"));
   });
 
   test("a pending socket that is unknown, malformed or of nobody is refused before it opens", async () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PendingHostResource } from "../../protocol/announce.ts";
 import type { HostResource, Page } from "../../protocol/api.ts";
@@ -186,6 +187,34 @@ describe.each(runtimes)("a host that announces itself on %s", (runtime) => {
     const row = await waiting(readFingerprint(agent));
     await api.send("POST", `/api/pending/${row.id}/accept`, acceptBody(readFingerprint(agent), "announced-3"));
     expect((await agent.exited).code).toBe(0);
+    await line.stop();
+  });
+
+  // The other runtime's clock and database are out of reach; tests/contract/pending-contract.ts has the hour end there.
+  test.runIf(runtime === "node")("ends when its hour is over, and is a new row with the same fingerprint", async () => {
+    const line = await cuttableLine(product.origin);
+    const host = newMachine(line.origin);
+    const late = host.announce();
+    await late.waitForOutput(WAITING);
+    const row = await waiting(readFingerprint(late));
+    line.cut();
+    const db = new Sqlite(join(product.folder, "data", "main.db"));
+    db.prepare("UPDATE pending_hosts SET expires_at = ? WHERE id = ?").run(Date.now() - 1, row.id);
+    db.close();
+    line.mend();
+    expect((await late.exited).code).toBe(1);
+    expect(late.stderr()).toContain("Run the same command again to announce it anew, with the same fingerprint");
+    await expect(
+      api.send("POST", `/api/pending/${row.id}/accept`, acceptBody(readFingerprint(late), "announced-5")),
+    ).rejects.toThrow();
+
+    const again = host.announce();
+    await again.waitForOutput(WAITING);
+    expect(readFingerprint(again)).toBe(readFingerprint(late));
+    const { id } = await waiting(readFingerprint(again));
+    expect(id).not.toBe(row.id);
+    await api.send("POST", `/api/pending/${id}/accept`, acceptBody(readFingerprint(again), "announced-5"));
+    expect((await again.exited).code).toBe(0);
     await line.stop();
   });
 });

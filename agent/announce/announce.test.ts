@@ -9,9 +9,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 import { toBase64url } from "../../core/bytes.ts";
 import { fingerprintOf, groupFingerprint } from "../../core/enrollment/fingerprint.ts";
-import { verify } from "../../core/secrets/sign.ts";
+import { makeSignPair, verify } from "../../core/secrets/sign.ts";
 import { announceProof, parsePendingAgentMessage, pendingProof, type AnnounceBody } from "../../protocol/announce.ts";
 import { AGENT_SUBPROTOCOL } from "../../protocol/limits.ts";
+import { pendingSocketUrl } from "../link/server-url.ts";
+import { waitForDecision } from "./wait-for-decision.ts";
 import { testCertificate, testKey, testPin } from "../../tests/support/certificate.ts";
 import { removeFolder, temporaryFolder } from "../../tests/support/folders.ts";
 import { nodeBinary, startProcess, waitFor } from "../../tests/support/process.ts";
@@ -135,6 +137,43 @@ test("a host that stops waiting and one whose connection is lost come back under
     standIn.announced[0]?.signKey,
     standIn.announced[0]?.signKey,
   ]);
+});
+
+test("waiting backs off while a line flaps, renews one that holds, and says only what changes", async () => {
+  const standIn = await startStandIn();
+  const { secretKey, publicKey } = makeSignPair(() => new Uint8Array(32).fill(7));
+  await fetch(standIn.origin, { method: "POST", body: JSON.stringify({ signKey: publicKey }) });
+  const said: string[] = [];
+  const backoffsMs: number[] = [];
+  let renew = () => {};
+  const decision = waitForDecision({
+    url: pendingSocketUrl(new URL(standIn.origin), pendingId),
+    pendingId,
+    signKey: secretKey,
+    dialOptions: { env: {}, certSha256: null, timeoutMs: 5_000 },
+    random: () => 1,
+    sleep: async (ms) => {
+      if (ms === 45_000) return new Promise((resolve) => (renew = resolve));
+      backoffsMs.push(ms);
+    },
+    signal: new AbortController().signal,
+    onWaiting: () => said.push("waiting"),
+    onLost: () => said.push("lost"),
+  });
+  const heard = async (count: number) => waitFor(`${count} things said`, () => said.length === count);
+  await heard(1);
+  (await waitingSocket(standIn, 1)).terminate();
+  await heard(3);
+  (await waitingSocket(standIn, 2)).terminate();
+  await heard(5);
+  renew();
+  const renewed = await waitingSocket(standIn, 4);
+  await waitFor("the third socket's end", () => standIn.waiting[2]?.readyState === 3);
+  expect(said).toEqual(["waiting", "lost", "waiting", "lost", "waiting"]);
+  renewed.terminate();
+  (await waitingSocket(standIn, 5)).send(accepted);
+  expect(await decision).toMatchObject({ type: "accepted", hostId });
+  expect(backoffsMs).toEqual([1000, 2000, 1000]);
 });
 
 test("a rejected host says so and keeps no keys; one whose hour is over keeps its fingerprint", async () => {

@@ -20,6 +20,8 @@ async function main(): Promise<void> {
   switch (options.command) {
     case "enroll":
       return void print(await (await import("./cli/enroll.ts")).enroll(options, platform, random));
+    case "announce":
+      return void print(await (await import("./cli/announce.ts")).announce(options, platform, random, print));
     case "run":
       return (await import("./cli/run.ts")).run(options, platform, random);
     case "status":

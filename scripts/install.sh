@@ -6,6 +6,7 @@
 #     sudo --preserve-env=RM_TOKEN,RM_CERT_SHA256 sh -s -- --server https://SERVER
 #
 #   --server URL        the server, as this host reaches it
+#   --announce          join without a token: show this host's fingerprint and wait until an administrator accepts it
 #   --allow-plain-ws    accept a server without TLS that is not on this machine; only for a lab
 #
 #   RM_TOKEN            the enrolment token; only read from the environment, never from an argument
@@ -18,24 +19,26 @@
 #   RM_STATE_DIR        where the agent keeps its state (/var/lib/restic-manager)
 #   RM_ETC              where the system's configuration is (/etc)
 #
-# Exit: 0 installed and enrolled, 1 something is missing or failed (mend it and run this again), 2 usage.
+# Exit: 0 installed and joined, 1 something is missing or failed (mend it and run this again), 2 usage.
 set -eu
 umask 022
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s\n' "install.sh: $*" >&2; exit 1; }
-usage() { printf '%s\n' "install.sh: $*" "usage: sh install.sh --server URL [--allow-plain-ws]" >&2; exit 2; }
+usage() { printf '%s\n' "install.sh: $*" "usage: sh install.sh --server URL [--announce] [--allow-plain-ws]" >&2; exit 2; }
 
 OLDEST_NODE_MAJOR=22
 OLDEST_NODE_MINOR=19
 
 read_arguments() {
   SERVER=
+  ANNOUNCE=
   ALLOW_PLAIN=
   while [ $# -gt 0 ]; do
     case $1 in
       --server) [ $# -ge 2 ] || usage "--server needs a URL"; SERVER=$2; shift 2 ;;
       --server=*) SERVER=${1#--server=}; shift ;;
+      --announce) ANNOUNCE=--announce; shift ;;
       --allow-plain-ws) ALLOW_PLAIN=--allow-plain-ws; shift ;;
       *) usage "unknown argument" ;;
     esac
@@ -46,6 +49,7 @@ read_arguments() {
     *) usage "the server must begin with https:// or http://" ;;
   esac
   SERVER=${SERVER%/}
+  [ -z "$ANNOUNCE" ] || [ -z "$TOKEN" ] || usage "a host joins by RM_TOKEN or by --announce; leave one of them out"
 }
 
 detect_platform() {
@@ -112,6 +116,11 @@ enroll() {
   if [ -f "$CONFIG_DIR/agent.yaml" ]; then
     say "This host is enrolled already and keeps its identity ($CONFIG_DIR/agent.yaml)."
     [ -z "$TOKEN" ] || say "The token was not used. To enrol anew, remove $CONFIG_DIR/agent.yaml and run the line again."
+    return
+  fi
+  if [ -n "$ANNOUNCE" ]; then
+    "$AGENT" announce --server "$SERVER" --config-dir "$CONFIG_DIR" --state-dir "$STATE_DIR" \
+      ${ALLOW_PLAIN:+"$ALLOW_PLAIN"} || die "the host has not joined, see above."
     return
   fi
   [ -n "$TOKEN" ] ||

@@ -9,15 +9,15 @@ import { nodeBinary, runProcess, type Finished } from "../tests/support/process.
 
 const script = fileURLToPath(new URL("install.sh", import.meta.url));
 
-/** Stands in for the agent: tells what it was called with, and enrols by making agent.yaml. */
+/** Stands in for the agent: tells what it was called with, and joins by making agent.yaml. */
 const fakeAgent = `#!/usr/bin/env node
 const { mkdirSync, writeFileSync } = require("node:fs");
 const args = process.argv.slice(2);
 const value = (name) => args[args.indexOf(name) + 1];
 if (args[0] === "version") console.log("restic-manager-agent 0.0.0");
 if (args[0] === "policy") writeFileSync(value("--config-dir") + "/policy.yaml", args.join(" "));
-if (args[0] === "enroll") {
-  if (!process.env.RM_TOKEN) process.exit(1);
+if (args[0] === "enroll" || args[0] === "announce") {
+  if ((args[0] === "enroll") !== Boolean(process.env.RM_TOKEN)) process.exit(1);
   mkdirSync(value("--config-dir"), { recursive: true });
   writeFileSync(value("--config-dir") + "/agent.yaml", JSON.stringify({ args, pin: process.env.RM_CERT_SHA256 }));
 }
@@ -93,6 +93,15 @@ test("installs the agent with its own Node, enrols it with the token in the envi
   expect(second.stdout).toContain("restic-manager-agent 0.0.1");
   expect(second.stdout).toContain("keeps its identity");
   expect(readFileSync(join(folder, "config/agent.yaml"), "utf8")).toBe(enrolled);
+});
+
+test("joins by announcing where it is asked to, with no token, and not with both", async () => {
+  const both = await install({}, ["--server", origin, "--announce"]);
+  expect(both).toMatchObject({ code: 2, stdout: "" });
+  const announced = await install({ RM_TOKEN: "" }, ["--server", origin, "--announce"]);
+  expect(announced).toMatchObject({ code: 0, stderr: "" });
+  const { args } = JSON.parse(readFileSync(join(folder, "config/agent.yaml"), "utf8")) as { args: string[] };
+  expect(args.slice(0, 3)).toEqual(["announce", "--server", origin]);
 });
 
 test("lists what runs restic already, with the commands that disable it, and disables none", async () => {

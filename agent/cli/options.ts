@@ -4,7 +4,7 @@ import { ConfigError } from "../config/config.ts";
 import type { Directories } from "../config/directories.ts";
 
 export interface CliOptions {
-  command: "enroll" | "run" | "status" | "version" | "policy" | "service";
+  command: "enroll" | "announce" | "run" | "status" | "version" | "policy" | "service";
   /** What follows the command; only policy and service take any. */
   words: string[];
   directories: Directories;
@@ -18,6 +18,7 @@ export interface CliOptions {
 export const USAGE = `restic-manager-agent: runs restic on this host for a restic-manager server
 
   restic-manager-agent enroll --server URL   join a server; the token comes from RM_TOKEN or stdin
+  restic-manager-agent announce --server URL ask a server to be let in; an administrator accepts it in the console
   restic-manager-agent run                   stay connected and run jobs
   restic-manager-agent status                what this host is, and whether it is connected
   restic-manager-agent version [--json]      versions of the agent, Node and restic
@@ -33,13 +34,13 @@ export const USAGE = `restic-manager-agent: runs restic on this host for a resti
   --config-dir DIR   folder of agent.yaml (RM_CONFIG_DIR, /etc/restic-manager, %ProgramData%\\restic-manager)
   --state-dir DIR    folder of jobs, credentials and cache (RM_STATE_DIR, /var/lib/restic-manager,
                      %ProgramData%\\restic-manager\\state)
-  --allow-plain-ws   with enroll: accept a server without TLS that is not on this machine; only for a lab
+  --allow-plain-ws   with enroll and announce: accept a server without TLS that is not on this machine; only for a lab
   --stop-with-stdin  with run: stop when standard input ends; how the Windows service stops it
 
-  RM_CERT_SHA256     with enroll: SHA-256 of the server's TLS certificate, which is then the only one accepted
+  RM_CERT_SHA256     with enroll and announce: SHA-256 of the server's TLS certificate, which is then the only one accepted
 `;
 
-const COMMANDS = ["enroll", "run", "status", "version", "policy", "service"] as const;
+const COMMANDS = ["enroll", "announce", "run", "status", "version", "policy", "service"] as const;
 
 /** What the command line asks for; throws a ConfigError with the usage when it cannot be understood. */
 export function readOptions(

@@ -17,10 +17,23 @@ export function checkServer(server: string, allowPlain: boolean): Result<URL> {
   return ok(url);
 }
 
+/** The server's address as agent.yaml keeps it, without a slash at its end. */
+export function serverAddress(server: URL): string {
+  return server.href.replace(/\/$/, "");
+}
+
 /** Where the agent's socket is. */
 export function socketUrl(server: URL): URL {
   const url = new URL(server);
   url.protocol = server.protocol === "https:" ? "wss:" : "ws:";
   url.pathname = `${server.pathname.replace(/\/$/, "")}/ws/agent`;
+  return url;
+}
+
+/** Where an announced host waits. */
+export function pendingSocketUrl(server: URL, pendingId: string): URL {
+  const url = socketUrl(server);
+  url.pathname += "/pending";
+  url.searchParams.set("id", pendingId);
   return url;
 }

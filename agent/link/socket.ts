@@ -22,10 +22,13 @@ export interface AgentSocket {
 const HANDSHAKE_WITHIN_MS = 15_000;
 const CLOSE_WITHIN_MS = 1_000;
 
-/** Opens the agent's socket at a ws(s) URL over `dial`, with the bearer in a header and never in the URL. */
+/**
+ * Opens a socket of the agent at a ws(s) URL over `dial`, with the bearer in a header and never in the URL; a host that
+ * has not joined yet has none.
+ */
 export async function openSocket(
   url: URL,
-  bearer: string,
+  bearer: string | null,
   dialOptions: DialOptions,
   listener: SocketListener,
 ): Promise<AgentSocket> {
@@ -33,7 +36,7 @@ export async function openSocket(
   const socket = new WebSocket(url, AGENT_SUBPROTOCOL, {
     // The stream is connected and checked already; ws must not dial by itself.
     createConnection: () => stream,
-    headers: { Authorization: `Bearer ${bearer}` },
+    headers: bearer === null ? {} : { Authorization: `Bearer ${bearer}` },
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
     handshakeTimeout: HANDSHAKE_WITHIN_MS,

@@ -47,7 +47,7 @@ export const announcedSchema = v.object({
 });
 export type Announced = v.InferOutput<typeof announcedSchema>;
 
-/** Of GET /api/pending: a host that waits, with everything of a like name. */
+/** Of GET /api/pending: a host that waits, with the first ten of a like name that joined or wait. */
 export const pendingHostSchema = v.object({
   id: uuid,
   fingerprint: v.string(),

@@ -40,7 +40,14 @@ export async function acceptPending(
     targetKind: "host",
     targetId: hostId,
     targetName: order.hostName,
-    detail: { pendingId: row.id, hostname: row.hostname, fingerprint: row.fingerprint, announcedFrom: row.address },
+    detail: {
+      pendingId: row.id,
+      hostname: row.hostname,
+      fingerprint: row.fingerprint,
+      announcedFrom: row.address,
+      address: order.address,
+      paths: JSON.parse(order.paths) as string[],
+    },
   };
   return (await recordPendingAccepted(db, row.id, host, order, audit, { nowMs, random })) ? hostId : null;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findTwins } from "./twin-name.ts";
+import { twinFinder } from "./twin-name.ts";
 
 test.each([
   ["another case", "WEB-1"],
@@ -12,15 +12,15 @@ test.each([
   ["an invisible space", "web\u200b-1"],
   ["an accent", "w\u00e9b-1"],
 ])("a name with %s is a twin", (_what, name) => {
-  expect(findTwins("web-1", [{ name }, { name: "db-1" }])).toEqual([{ name }]);
+  expect(twinFinder([{ name }, { name: "db-1" }])("web-1")).toEqual([{ name }]);
 });
 
 test("zero and the letter O look alike in either case, and so do rn and m", () => {
-  expect(findTwins("db-0", [{ name: "db-o" }, { name: "DB-O" }, { name: "db-1" }])).toHaveLength(2);
-  expect(findTwins("modern", [{ name: "modem" }])).toHaveLength(1);
+  expect(twinFinder([{ name: "db-o" }, { name: "DB-O" }, { name: "db-1" }])("db-0")).toHaveLength(2);
+  expect(twinFinder([{ name: "modem" }])("modern")).toHaveLength(1);
 });
 
 test("names that people can tell apart are no twins", () => {
   const others = ["web-2", "web-11", "web1", "web-1.example", ""].map((name) => ({ name }));
-  expect(findTwins("web-1", others)).toEqual([]);
+  expect(twinFinder(others)("web-1")).toEqual([]);
 });

@@ -17,8 +17,17 @@ export function lookOf(name: string): string {
     .replace(/[.\s]+$/, "");
 }
 
-/** Those of `others` whose name looks like `name`, in their order. */
-export function findTwins<T extends { name: string }>(name: string, others: readonly T[]): T[] {
-  const look = lookOf(name);
-  return others.filter((other) => lookOf(other.name) === look);
+/**
+ * Finds among `others` those whose name looks like a name, in their order. Each of them is looked at once, however many
+ * names are asked for.
+ */
+export function twinFinder<T extends { name: string }>(others: readonly T[]): (name: string) => readonly T[] {
+  const byLook = new Map<string, T[]>();
+  for (const other of others) {
+    const look = lookOf(other.name);
+    const alike = byLook.get(look);
+    if (alike) alike.push(other);
+    else byLook.set(look, [other]);
+  }
+  return (name) => byLook.get(lookOf(name)) ?? [];
 }

@@ -72,6 +72,7 @@ export function pendingContract(make: (pendingId: string) => Promise<PendingWorl
     const late = await open();
     await prove(late.socket, pendingProof(pendingId, late.nonce));
     for (const one of [socket, late.socket]) {
+      await until("the end", () => one.closed);
       expect(typesOf(one).at(-1)).toBe("rejected");
       expect(one.closed).toEqual({ code: 1000, reason: "rejected" });
     }

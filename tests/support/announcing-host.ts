@@ -1,10 +1,10 @@
 import { Agent, request } from "undici";
 import { fingerprintOf } from "../../core/enrollment/fingerprint.ts";
 import { makeSignPair, sign } from "../../core/secrets/sign.ts";
-import { makeSealPair } from "../../core/secrets/to-host.ts";
-import { announceProof, pendingProof, type AnnounceBody, type Announced } from "../../protocol/announce.ts";
+import { pendingProof, type AnnounceBody, type Announced } from "../../protocol/announce.ts";
 import type { Problem } from "../../protocol/api.ts";
 import { AGENT_SUBPROTOCOL } from "../../protocol/limits.ts";
+import { announcementBody } from "./announcing-agent.ts";
 import { dial, open, type Dialled, type WireSocket } from "./wire-socket.ts";
 import { enrollmentBody, random } from "./wire-agent.ts";
 
@@ -17,20 +17,12 @@ export interface AnnouncingHost {
 }
 
 export function announcingHost(hostname: string, secretKey: Uint8Array = random(32)): AnnouncingHost {
-  const { publicKey: signKey } = makeSignPair(() => secretKey);
-  const sealKey = makeSealPair(random).publicKey;
-  const body: AnnounceBody = {
-    signKey,
-    sealKey,
-    proof: sign(secretKey, announceProof(signKey, sealKey, hostname)),
-    hostname,
-    os: "linux",
-    arch: "amd64",
-    agentVersion: "0.1.0",
-    resticVersion: "0.18.0",
-    machineFacts: {},
-  };
-  return { secretKey, body, fingerprint: fingerprintOf(signKey) };
+  const body = announcementBody(
+    { random },
+    { hostname },
+    makeSignPair(() => secretKey),
+  );
+  return { secretKey, body, fingerprint: fingerprintOf(body.signKey) };
 }
 
 export type Answer<T> = { status: number; value: T; problem: null } | { status: number; value: null; problem: Problem };

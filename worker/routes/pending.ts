@@ -108,7 +108,8 @@ export const pendingRoutes = [
     method: "GET",
     path: "/api/pending",
     access: { action: "pending.read" },
-    summary: "Hosts that wait to be let in, in the order they came, each with all that have a like name",
+    summary:
+      "Hosts that wait to be let in, in the order they came, each with the first ten hosts that have a like name",
     response: pageOf(pendingHostSchema),
     async handler({ runtime }) {
       return ok({ items: await listPendingHosts(runtime.db, runtime.now()) });

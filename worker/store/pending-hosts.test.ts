@@ -170,6 +170,10 @@ test("a host that waits is shown with the hosts and others that have a like name
     { kind: "pending", id: twin.id, name: "w\u0435b-1" },
   ]);
   expect(third!.twins).toEqual([]);
+  server.sqlite.prepare("UPDATE hosts SET hostname = 'web-1'").run();
+  expect((await listPendingHosts(server.db, server.nowMs()))[0]!.twins).toHaveLength(2);
+  for (let i = 0; i < 12; i++) await waitingRow();
+  expect((await listPendingHosts(server.db, server.nowMs()))[0]!.twins).toHaveLength(10);
 });
 
 test("an accepted host gets a bearer until it has connected", async () => {

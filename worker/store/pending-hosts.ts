@@ -2,7 +2,7 @@ import { asc, eq, sql } from "drizzle-orm";
 import { addressGroup } from "../../core/access/sign-in-delay.ts";
 import { announceWaitMs } from "../../core/enrollment/announce-limits.ts";
 import { fingerprintOf, groupFingerprint } from "../../core/enrollment/fingerprint.ts";
-import { findTwins } from "../../core/enrollment/twin-name.ts";
+import { twinFinder } from "../../core/enrollment/twin-name.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import {
   ANNOUNCE_PER_WINDOW,
@@ -17,6 +17,11 @@ import { auditStatement, type AuditEntry } from "./audit.ts";
 import { insertWhere } from "./insert-where.ts";
 import { newHostStatements, type HostOrder, type NewHost } from "./new-host.ts";
 import { announceWindows, hosts, pendingHosts } from "./schema.ts";
+
+type Twin = PendingHostResource["twins"][number];
+
+/** Twins shown with one host: to see that there are some, and to keep what strangers can make the answer hold small. */
+const MAX_TWINS = 10;
 
 export type PendingHostRow = typeof pendingHosts.$inferSelect;
 
@@ -113,17 +118,18 @@ export async function loadPendingHost(db: Database, pendingId: string, nowMs: nu
   return rows[0] ?? null;
 }
 
-/** Hosts that wait, in the order they came, at most 100, each with all that have a like name. */
+/** Hosts that wait, in the order they came, at most 100, each with the first ten that have a like name. */
 export async function listPendingHosts(db: Database, nowMs: number): Promise<PendingHostResource[]> {
   const rows = await db.select().from(pendingHosts).where(isWaiting(nowMs)).orderBy(asc(pendingHosts.id));
   if (rows.length === 0) return [];
   const joined = await db.select({ id: hosts.id, name: hosts.name, hostname: hosts.hostname }).from(hosts);
   const names = [
     ...joined.flatMap(({ id, name, hostname }) =>
-      [...new Set([name, hostname])].map((each) => ({ kind: "host" as const, id, name: each })),
+      [name, hostname].map((each) => ({ kind: "host" as const, id, name: each })),
     ),
     ...rows.map(({ id, hostname }) => ({ kind: "pending" as const, id, name: hostname })),
   ];
+  const alike = twinFinder(names);
   return rows.map((row) => ({
     id: row.id,
     fingerprint: groupFingerprint(row.fingerprint),
@@ -136,8 +142,18 @@ export async function listPendingHosts(db: Database, nowMs: number): Promise<Pen
     firstSeenAtMs: row.firstSeenAt,
     lastSeenAtMs: row.lastSeenAt,
     expiresAtMs: row.expiresAt,
-    twins: findTwins(row.hostname, names).filter((twin) => twin.id !== row.id),
+    twins: firstTwins(alike(row.hostname), row.id),
   }));
+}
+
+/** The first few, without the row itself; a host whose name and hostname are both alike is one. */
+function firstTwins(alike: readonly Twin[], rowId: string): Twin[] {
+  const twins = new Map<string, Twin>();
+  for (const twin of alike) {
+    if (twin.id !== rowId && !twins.has(twin.id)) twins.set(twin.id, twin);
+    if (twins.size === MAX_TWINS) break;
+  }
+  return [...twins.values()];
 }
 
 /**

@@ -34,14 +34,14 @@ export async function authorizeUpgrade(
   const host = checkHost(runtime.settings, peer);
   if (!host.ok) return host;
   const { path, query, headers } = request;
-  if (path === "/ws/agent") return authorizeAgent(runtime, headers);
+  if (path === "/ws/agent") return authorizeAgent(runtime, peer, headers);
   if (path === "/ws/fleet") return authorizeFleet(runtime, peer, headers);
   const jobId = /^\/ws\/jobs\/([^/]{1,64})$/.exec(path)?.[1];
   if (jobId !== undefined) return authorizeJob(runtime, peer, headers, jobId, query);
   return fail("request.not_found", "There is nothing at this address.");
 }
 
-async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Result<Upgrade>> {
+async function authorizeAgent(runtime: Runtime, peer: Peer, headers: Headers): Promise<Result<Upgrade>> {
   // Browsers send these and agents do not: no page may speak as an agent with what a browser holds.
   if (headers.has("origin") || headers.has("cookie")) {
     return fail("protocol.unsupported", "Only an agent connects here, and it sends neither Origin nor Cookie.");
@@ -54,7 +54,7 @@ async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Resul
   if (!host) return fail("auth.required", "This agent is not known here. Enrol the host again.");
   const { hostId, signKey, configVersion, scheduleVersion, fleetSize } = host;
   const sweepMs = fleetSize <= SMALL_FLEET ? SWEEP_MS : LARGE_FLEET_SWEEP_MS;
-  const grant: AgentGrant = { hostId, signKey, configVersion, scheduleVersion, sweepMs };
+  const grant: AgentGrant = { hostId, signKey, address: peer.address, configVersion, scheduleVersion, sweepMs };
   return ok({ kind: "agent", hostId, grant, subprotocol: AGENT_SUBPROTOCOL });
 }
 

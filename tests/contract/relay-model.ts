@@ -263,6 +263,7 @@ class ModelAgent {
       this.#world.relay.acceptAgent(socket, {
         hostId: HOST_ID,
         signKey: "k",
+        address: "",
         configVersion: this.#world.configVersion,
         scheduleVersion: this.#world.scheduleVersion,
         sweepMs: 90_000,

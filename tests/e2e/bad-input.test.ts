@@ -435,6 +435,7 @@ describe.each(runtimes)("bad input on %s", (runtime) => {
     ["POST", "/api/fleet-tokens", () => fleetTokenBody("new")],
     ["POST", "/api/agents/enroll", () => enrollBody({ random }, "rmt_x")],
     ["PATCH", "/api/hosts/:id", () => ({ name: "new" })],
+    ["POST", "/api/hosts/:id/clone-choice", () => ({ claimant: 1 })],
     ["PUT", "/api/hosts/:id/repo-credentials", () => ({ repositoryId: hostA.repositoryId })],
     ["POST", "/api/hosts/:id/jobs", () => ({ kind: "backup" })],
     ["DELETE", "/api/hosts/:id", () => ({ confirmName: "host-a" })],

@@ -9,10 +9,18 @@ export type Ending =
 /** The longest a server may make an agent wait; a timer of Node overflows at 24.8 days. */
 const LONGEST_WAIT_MS = 3600_000;
 
-/** Full jitter over 1 s, 2 s, 4 s … 60 s; `attempt` counts from 0, `random` is 0..1. */
-export function backoffMs(attempt: number, floorMs: number, random: number): number {
-  const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
+/** Full jitter over 1 s, 2 s, 4 s … `longestMs`; `attempt` counts from 0, `random` is 0..1. */
+export function backoffMs(attempt: number, floorMs: number, random: number, longestMs = BACKOFF_MAX_MS): number {
+  const ceiling = Math.min(longestMs, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
   return Math.max(floorMs, Math.round(random * ceiling));
+}
+
+/** Who drove this machine out may be a copy of it, which the server sees when this one comes back: soon, then. */
+const SUPERSEDED_MAX_MS = 20_000;
+
+/** The longest wait after this ending, but for its floor. */
+export function longestMs(ending: Ending): number {
+  return ending.kind === "closed" && ending.code === CLOSE.superseded ? SUPERSEDED_MAX_MS : BACKOFF_MAX_MS;
 }
 
 /** What the end of a socket asks of the next try (PROTOCOL section 2). */

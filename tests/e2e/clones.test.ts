@@ -134,6 +134,12 @@ describe.each(runtimes)("a copied disk on %s", { timeout: 600_000 }, (runtime) =
       const original = host.claimants[1]!;
       expect(original.facts["hostname"]).not.toBe("oak-copy");
       expect(original.address).not.toBe("");
+      // What the console shows is what the machine says of itself.
+      const dirs = ["--config-dir", agent.configDir, "--state-dir", agent.stateDir];
+      const status = await runProcess(nodeBinary, [bundle, "status", "--json", ...dirs]);
+      const says = JSON.parse(status.stdout) as { machine: string; connections: number };
+      expect(says.machine).toContain(`network card ${original.facts["network"]!.slice(0, 8)}`);
+      expect(says.connections).toBe(original.join);
       await expect(askJob(api, hostId)).rejects.toThrow(/host.locked/);
 
       const copySays = () => copy.stdout() + copy.stderr();

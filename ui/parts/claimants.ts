@@ -63,7 +63,7 @@ export function Claimants({ detail, reload }: Shown) {
         same.length === 0
           ? null
           : html`<p class="fs12 faint">
-              The same on all of them:
+              The same on all of them:${" "}
               ${same.map(({ word, values }) => `${word.toLowerCase()} ${literal(values[0]!)}`).join("; ")}.
             </p>`
       }

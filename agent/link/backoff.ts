@@ -73,7 +73,8 @@ const CLOSED_TEXT: Readonly<Record<number, string>> = {
   [CLOSE.superseded]: "a newer connection of this host took over; another copy of the agent may be running",
   [CLOSE.tooBig]: "a frame was too big; the next ones are smaller",
   1009: "a frame was too big; the next ones are smaller",
-  [CLOSE.locked]: "the host is locked, because two machines used its identity; an administrator must pick one",
+  [CLOSE.locked]:
+    "the server keeps this machine out, because two machines used its identity; an administrator picks the right one on the host's page",
   [CLOSE.protocolMismatch]: "server and agent speak different protocol versions; update the older one",
   [CLOSE.slowDown]: "the server asks to slow down",
 };

@@ -22,8 +22,8 @@ export interface Claimant extends Machine {
   no: number;
   /** It was the accepted one when the host was locked. */
   held: boolean;
-  /** The join numbers its disk may hold. */
-  joins: readonly [from: number, to: number];
+  /** The join numbers its disk may hold: of an accepted machine the one it said, and the one it was given. */
+  joins: readonly number[];
 }
 
 const SHOWN_FACTS = ["hostname", "hardware", "network", "machineId", "kernel", "distribution"] as const;
@@ -68,7 +68,7 @@ export function noteHolder(kept: KeptHost, machine: Machine): void {
 export function findClaimant(kept: KeptHost, machine: Machine, join: number): Claimant | null {
   const mark = markOf(machine);
   const alike = kept.claimants.filter((claimant) => markOf(claimant) === mark);
-  const exact = alike.find(({ joins: [from, to] }) => from <= join && join <= to);
+  const exact = alike.find(({ joins }) => joins.includes(join));
   return exact ?? (alike.length === 1 ? alike[0]! : null);
 }
 
@@ -80,7 +80,7 @@ export function openClaims(kept: KeptHost, came: Machine, join: number): void {
   const claimants: Claimant[] = [];
   if (holder) claimants.push({ ...holder, no: ++kept.claimNo, held: true, joins: [kept.confirmed, kept.minted] });
   const firstMs = known?.firstMs ?? came.firstMs;
-  claimants.push({ ...came, firstMs, no: ++kept.claimNo, held: false, joins: [join, join] });
+  claimants.push({ ...came, firstMs, no: ++kept.claimNo, held: false, joins: [join] });
   kept.claimants = [...claimants, ...refused].slice(0, MAX_CLAIMANTS);
   kept.chosen = null;
 }
@@ -98,7 +98,7 @@ export function noteClaimant(
     Object.assign(known, { ...came, firstMs: known.firstMs });
   } else {
     if (kept.claimants.length >= MAX_CLAIMANTS) dropOldest(kept);
-    kept.claimants.push({ ...came, no: ++kept.claimNo, held: false, joins: [join, join] });
+    kept.claimants.push({ ...came, no: ++kept.claimNo, held: false, joins: [join] });
   }
   tellClaims(kept, null, effects);
 }
@@ -124,7 +124,7 @@ function shown(kept: KeptHost) {
     standing: kept.chosen === null ? "open" : kept.chosen === claimant.no ? "chosen" : "refused",
     held: claimant.held,
     alike: kept.claimants.some((other) => other !== claimant && markOf(other) === markOf(claimant)),
-    join: claimant.joins[0],
+    join: claimant.joins[0]!,
     facts: claimant.facts,
     agentVersion: claimant.agentVersion,
     address: claimant.address,

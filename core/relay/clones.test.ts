@@ -91,7 +91,7 @@ class World {
   claimantOf({ facts, join }: Machine): number {
     const { claimants } = this.state.kept;
     const same = claimants.filter((claimant) => JSON.stringify(claimant.facts) === JSON.stringify(facts));
-    return (same.find(({ joins: [from, to] }) => from <= join && join <= to) ?? same[0])!.no;
+    return (same.find(({ joins }) => joins.includes(join)) ?? same[0])!.no;
   }
 
   #joined(join: number): void {
@@ -191,6 +191,34 @@ test("whichever is chosen is let in and stays, and the others never come in nor 
 function isSame(a: Machine, b: Machine): boolean {
   return a.join === b.join && JSON.stringify(a.facts) === JSON.stringify(b.facts);
 }
+
+test("a machine whose disk is set back again and again is let in each time it is chosen", () => {
+  const event = fc.oneof(fate, fc.record({ back: fc.nat(20) }));
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 40 }), fc.array(event, { maxLength: 10 }), (one, two) => {
+      const world = new World();
+      const only = world.add({ hardware: "a" });
+      const disks = [0];
+      const live = (events: typeof one) => {
+        for (const each of events) {
+          if ("back" in each) only.join = disks[each.back % disks.length]!;
+          else world.connect(only, each);
+          disks.push(only.join);
+        }
+      };
+      live(one);
+      for (let i = 0; i < 3; i++) {
+        if (!world.connect(only)) {
+          world.choose(world.claimantOf(only));
+          expect(world.connect(only)).toBe(true);
+        }
+        expect(world.state.kept.locked).toBe(false);
+        expect(world.connect(only)).toBe(true);
+        live(two);
+      }
+    }),
+  );
+});
 
 test("however many machines knock, the list is short and keeps the one that held the identity and the chosen one", () => {
   const world = new World();

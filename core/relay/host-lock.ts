@@ -61,6 +61,8 @@ export function unlock(kept: KeptHost, nowMs: number, effects: Effects): void {
 
 function lock(state: RelayState, sockets: readonly SocketRef[], why: string, nowMs: number, effects: Effects): void {
   state.kept.locked = true;
+  // What the closed sockets still have to say is not read.
+  state.kept.epoch += 1;
   tellLocked(state.kept, why, nowMs, effects);
   for (const socket of sockets) effects.close.push({ socket, ...LOCKED });
   loseAgent(state, nowMs, effects);

@@ -17,7 +17,7 @@ export interface RelayState {
 }
 
 export interface KeptHost {
-  /** +1 per accepted hello; a frame of another epoch's socket is not read. */
+  /** +1 per accepted hello and per lock; a frame of another epoch's socket is not read. */
   epoch: number;
   /** Highest join number proved to be on the agent's disk, and highest given out (PROTOCOL section 2). */
   confirmed: number;

@@ -617,7 +617,7 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
 
   #write(facts: readonly Fact[]): void {
     for (const fact of facts) {
-      if (fact.fact === "locked") throw new Error("a lock without a clone");
+      if (fact.fact === "locked" || fact.fact === "claims") throw new Error("a lock without a clone");
       if (fact.fact === "measured") this.#measured.add(fact.measurement.storedBytes!);
       if ((fact.fact === "presence" || fact.fact === "applied") && fact.no > this.#presence.no) {
         const version = fact.fact === "presence" ? fact.about?.scheduleVersion : fact.version;

@@ -71,6 +71,8 @@ function lockedText(detail: HostDetail): string {
   const chosen = detail.claimants.find(({ standing: word }) => word === "chosen");
   if (chosen)
     return `It opens when ${literal(claimantName(chosen))} connects, within five minutes, or at once when its agent is restarted there.`;
+  if (detail.claimants.length === 0)
+    return "Two machines claim to be it. They are listed here when they try to connect again, within five minutes.";
   return "Two machines claim to be it, or its disk was set back. Nobody gets jobs or credentials until the right one is picked; its own schedules go on.";
 }
 

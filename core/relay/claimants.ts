@@ -95,12 +95,17 @@ export function noteClaimant(
 ): void {
   if (known) {
     if (came.lastMs - known.lastMs < NOTE_AGAIN_MS) return;
-    Object.assign(known, { ...came, firstMs: known.firstMs });
+    noteSeen(known, came);
   } else {
     if (kept.claimants.length >= MAX_CLAIMANTS) dropOldest(kept);
     kept.claimants.push({ ...came, no: ++kept.claimNo, held: false, joins: [join] });
   }
   tellClaims(kept, null, effects);
+}
+
+/** What it tells now, and when. */
+export function noteSeen(known: Claimant, came: Machine): void {
+  Object.assign(known, { ...came, firstMs: known.firstMs });
 }
 
 /** The one that held the identity and the chosen one stay. */

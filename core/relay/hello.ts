@@ -43,6 +43,7 @@ export function takeHello(state: RelayState, greeting: Greeting, effects: Effect
   const machine = machineOf(hello, greeting.grant.address, nowMs);
   const claimant = findClaimant(kept, machine, hello.join);
   const isChosen = claimant !== null && claimant.no === kept.chosen;
+  // Once one was chosen the others are refused by what they are: a copy's number can be the newer one.
   if (!isChosen && (kept.locked || claimant !== null)) {
     noteClaimant(kept, claimant, machine, hello.join, effects);
     return LOCKED;
@@ -52,7 +53,7 @@ export function takeHello(state: RelayState, greeting: Greeting, effects: Effect
     lockByClone(state, { machine, join: hello.join, others: greeting.others }, nowMs, effects);
     return LOCKED;
   }
-  if (kept.locked) unlock(kept, nowMs, effects);
+  if (kept.locked && claimant) unlock(kept, claimant, machine, effects);
   noteHolder(kept, machine);
   if (verdict === "server-rolled-back")
     effects.notes.push({ event: "relay.join_ahead", fields: { join: hello.join, minted: kept.minted } });

@@ -1,6 +1,6 @@
 import { fail } from "../../protocol/failure.ts";
 import { CLOSE } from "../../protocol/limits.ts";
-import { openClaims, tellClaims, type Machine } from "./claimants.ts";
+import { noteSeen, openClaims, tellClaims, type Claimant, type Machine } from "./claimants.ts";
 import { loseAgent } from "./deadlines.ts";
 import type { Effects } from "./effects.ts";
 import type { RelayEvent, SocketRef } from "./events.ts";
@@ -53,9 +53,10 @@ export function chooseClaimant(
 }
 
 /** The chosen machine is here. */
-export function unlock(kept: KeptHost, nowMs: number, effects: Effects): void {
+export function unlock(kept: KeptHost, chosen: Claimant, machine: Machine, effects: Effects): void {
   kept.locked = false;
-  tellLocked(kept, "The machine that an administrator chose has connected.", nowMs, effects);
+  noteSeen(chosen, machine);
+  tellLocked(kept, "The machine that an administrator chose has connected.", machine.lastMs, effects);
   tellClaims(kept, null, effects);
 }
 

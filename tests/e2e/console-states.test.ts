@@ -282,7 +282,7 @@ test("machines that tell the same are said to be perhaps one, and only an admini
     claimants[1].facts = claimants[0].facts;
     for (const claimant of claimants) claimant.alike = true;
   });
-  await page.getByText("this may be one machine whose disk was set back").waitFor();
+  await page.getByText("By what they tell they are one machine").waitFor();
   await page.getByText("An administrator has to pick the right one.").waitFor();
   expect(await page.getByRole("button", { name: "This is the right one" }).count()).toBe(0);
 });

@@ -36,7 +36,9 @@ export function Claimants({ detail, reload }: Shown) {
               </div>
               <dl class="kv left">
                 <dt>Last seen</dt>
-                <dd><${Ago} at=${claimant.lastSeenAtMs} /></dd>
+                <dd>
+                  ${claimant.standing === "chosen" && detail.online ? "connected" : html`<${Ago} at=${claimant.lastSeenAtMs} />`}
+                </dd>
                 <dt>First seen</dt>
                 <dd><${Ago} at=${claimant.firstSeenAtMs} /></dd>
                 ${differ.map(
@@ -87,7 +89,7 @@ function advice(claimants: readonly ClaimantResource[], chosen: ClaimantResource
   if (claimants.length < 2)
     return `The others show up here when they connect again, within five minutes or so. ${picker}`;
   if (claimants.some(({ alike }) => alike))
-    return `They tell the same hardware, so this may be one machine whose disk was set back to an older state: then it is the one seen last. If two agents run, stop the wrong one first. ${picker}`;
+    return `By what they tell they are one machine. Perhaps its disk was set back to an older state: then it is the one seen last. If two agents run, stop the wrong one first. ${picker}`;
   return `${picker} The others are refused from then on.`;
 }
 

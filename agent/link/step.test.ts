@@ -49,7 +49,7 @@ test("a socket that was given up is not heard again", () => {
   }
 });
 
-test("a quiet link is pinged after 25 s without sending, and dropped without an answer", () => {
+test("a quiet link is pinged after 25 s of silence on either side, and dropped without an answer", () => {
   const { state } = play(toLive);
   const busy = stepLink(state, { on: "timer", timer: "ping", silentMs: 10_000 }, 0);
   expect(busy.effects).toEqual([{ do: "arm", timer: "ping", afterMs: 15_000 }]);

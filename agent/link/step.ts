@@ -29,7 +29,7 @@ export type LinkEvent =
   | { on: "ended"; socket: number; ending: Ending }
   | { on: "message"; socket: number; message: ServerMessage }
   | { on: "pong"; socket: number }
-  /** `silentMs`: how long nothing was sent. */
+  /** `silentMs`: how long nothing was sent, or nothing was heard. */
   | { on: "timer"; timer: LinkTimer; silentMs: number }
   /** Records are out and no acknowledgement moves. */
   | { on: "stalled" }

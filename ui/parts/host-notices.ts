@@ -9,36 +9,37 @@ import { Ago } from "./time.ts";
 
 /** What holds for the whole host: locked, offline, and what its agent refuses with the local remedy. */
 export function HostNotices({ detail, reload }: { detail: HostDetail; reload: () => Promise<void> }) {
-  return html`<${CloneNotices} detail=${detail} reload=${reload} /> ${detail.locked ? null : offline(detail)}
-    ${detail.refusedRepositories.map((refused) => {
-      const repository = detail.repositories.find((one) => one.id === refused.id);
-      return html`<div key=${refused.id}>
-        ${notice(
-          "warn",
-          html`<b
-              >The host does not use${" "}
-              ${repository ? html`<span class="mono">${literal(repository.address)}</span>` : "one of its repositories"}.</b
-            >
-            ${commandText(refused.message ?? failureWords(refused.code).says)}`,
-          "status",
-        )}
-      </div>`;
-    })}
-    ${detail.schedules.map((schedule) =>
-      schedule.refused === undefined
-        ? null
-        : html`<div key=${schedule.id}>
-            ${notice(
-              "warn",
-              html`<b
-                  >The host does not run${" "}
-                  <a href=${`/hosts/${detail.id}/schedules/${schedule.id}`}>${literal(schedule.name)}</a>.</b
-                >
-                ${commandText(schedule.refused.message ?? failureWords(schedule.refused.code).says)}`,
-              "status",
-            )}
-          </div>`,
-    )}`;
+  const clones = html`<${CloneNotices} detail=${detail} reload=${reload} />`;
+  return html`${clones} ${detail.locked ? null : offline(detail)}
+  ${detail.refusedRepositories.map((refused) => {
+    const repository = detail.repositories.find((one) => one.id === refused.id);
+    return html`<div key=${refused.id}>
+      ${notice(
+        "warn",
+        html`<b
+            >The host does not use${" "}
+            ${repository ? html`<span class="mono">${literal(repository.address)}</span>` : "one of its repositories"}.</b
+          >
+          ${commandText(refused.message ?? failureWords(refused.code).says)}`,
+        "status",
+      )}
+    </div>`;
+  })}
+  ${detail.schedules.map((schedule) =>
+    schedule.refused === undefined
+      ? null
+      : html`<div key=${schedule.id}>
+          ${notice(
+            "warn",
+            html`<b
+                >The host does not run${" "}
+                <a href=${`/hosts/${detail.id}/schedules/${schedule.id}`}>${literal(schedule.name)}</a>.</b
+              >
+              ${commandText(schedule.refused.message ?? failureWords(schedule.refused.code).says)}`,
+            "status",
+          )}
+        </div>`,
+  )}`;
 }
 
 function offline(detail: HostDetail) {

@@ -105,7 +105,9 @@ describe.concurrent("an agent", { timeout: 120_000 }, () => {
     expect(new Set(files).size).toBe(fileCount);
     expect(files).toHaveLength(fileCount);
     expect(relay.faults).toEqual([]);
-    await waitFor("the job to leave the host", () => !existsSync(join(scene.folder, "state/jobs", jobId)));
+    // What the relay heard while it was silent is sent again after 30 s without an acknowledgement.
+    const left = () => !existsSync(join(scene.folder, "state/jobs", jobId));
+    await waitFor("the job to leave the host", left, { timeoutMs: 60_000 });
   });
 
   test("what piled up while the server was gone is reported oldest first, and every hello lists what was begun", async (context) => {

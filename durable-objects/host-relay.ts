@@ -2,6 +2,7 @@ import { toBase64url } from "../core/bytes.ts";
 import { loseAgent, nextWakeMs } from "../core/relay/deadlines.ts";
 import { noEffects, type Effects, type PushedSet } from "../core/relay/effects.ts";
 import type { AgentAttachment, AgentContact, RelayEvent } from "../core/relay/events.ts";
+import type { ChosenBy } from "../core/relay/facts.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { isTerminal, type Job, type RelayState } from "../core/relay/state.ts";
 import { scheduleSetParts } from "../core/relay/schedule-parts.ts";
@@ -128,6 +129,10 @@ export class HostRelay implements HostRelayPort, TurnMember {
 
   async cancel(jobId: string): Promise<Result<null>> {
     return this.#ask({ type: "cancelAsked", jobId });
+  }
+
+  async chooseClaimant(no: number, by: ChosenBy): Promise<Result<null>> {
+    return this.#ask({ type: "claimantChosen", no, by, sockets: this.#platform.getWebSockets("agent") });
   }
 
   async configChanged(): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type FleetGrant,
   type PendingGrant,
 } from "../core/access/socket-grants.ts";
+import type { ChosenBy } from "../core/relay/facts.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { PING_TEXT, PONG_TEXT } from "../protocol/limits.ts";
 import type { FleetMessage } from "../protocol/stream.ts";
@@ -62,6 +63,9 @@ export function hostRelayObject<Env>(outsideOf: (env: Env, hostId: string) => Re
     }
     cancel(jobId: string) {
       return this.#relay.cancel(jobId);
+    }
+    chooseClaimant(no: number, by: ChosenBy) {
+      return this.#relay.chooseClaimant(no, by);
     }
     configChanged() {
       return this.#relay.configChanged();

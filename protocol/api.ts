@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { claimantSchema } from "./claimants.ts";
 import { FAILURE_CODES, failureSchema } from "./failure.ts";
 import { repositoryEnv, repositoryPassword } from "./repository.ts";
 import {
@@ -264,6 +265,8 @@ export const hostDetailSchema = v.object({
   /** What the host's own policy file allows; absent until its agent has said it. */
   policy: v.optional(hostPolicySchema),
   hasHooks: v.boolean(),
+  /** The machines that claim to be this host, since it was first locked; empty for a host that never was. */
+  claimants: v.array(claimantSchema),
 });
 export type HostDetail = v.InferOutput<typeof hostDetailSchema>;
 

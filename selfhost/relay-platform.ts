@@ -1,5 +1,6 @@
 import type { WebSocket } from "ws";
 import type { AgentGrant, BrowserGrant, FleetGrant, PendingGrant } from "../core/access/socket-grants.ts";
+import type { ChosenBy } from "../core/relay/facts.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import { FleetFeed } from "../durable-objects/fleet-feed.ts";
 import { HostRelay } from "../durable-objects/host-relay.ts";
@@ -317,6 +318,9 @@ class RelayByName implements HostRelayPort {
   }
   cancel(jobId: string) {
     return this.#on((relay) => relay.cancel(jobId));
+  }
+  chooseClaimant(no: number, by: ChosenBy) {
+    return this.#on((relay) => relay.chooseClaimant(no, by));
   }
   configChanged() {
     return this.#on((relay) => relay.configChanged());

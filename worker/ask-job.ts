@@ -27,7 +27,10 @@ export async function readyHost(runtime: Runtime, hostId: string): Promise<Resul
   const host = await loadNamedHost(runtime.db, hostId);
   if (!host) return noHost();
   if (host.locked) {
-    return fail("host.locked", "Two copies of this host's agent were seen. An administrator has to choose one first.");
+    return fail(
+      "host.locked",
+      "Two machines claim to be this host. An administrator has to pick the right one on its page first.",
+    );
   }
   if (!(await runtime.relay(host.id).isOnline())) {
     return fail("host.offline", "This host is offline. Run the job when it is back.", { retry: true });

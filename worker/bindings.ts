@@ -1,5 +1,6 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { RandomBytes } from "../core/ids.ts";
+import type { ChosenBy } from "../core/relay/facts.ts";
 import type { QueuedJob } from "../core/relay/queued-job.ts";
 import type { SealKey } from "../core/secrets/at-rest.ts";
 import type { Result } from "../protocol/failure.ts";
@@ -83,6 +84,11 @@ export interface HostRelayPort {
   enqueue(job: QueuedJob): Promise<Result<null>>;
   /** job.already_finished when terminal. Asking twice is a no-op. */
   cancel(jobId: string): Promise<Result<null>>;
+  /**
+   * Picks one of the machines that claim to be this host. Its next connection is let in; request.conflict when it does
+   * not claim it (any longer). Choosing it again is a no-op.
+   */
+  chooseClaimant(no: number, by: ChosenBy): Promise<Result<null>>;
   /** The host's credentials or schedules have a new version in the database: push them to a live agent. */
   configChanged(): Promise<void>;
   scheduleChanged(): Promise<void>;

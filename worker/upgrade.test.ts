@@ -54,7 +54,13 @@ test("an agent's bearer names its host and nothing else does", async () => {
       kind: "agent",
       hostId: host.hostId,
       subprotocol: AGENT_SUBPROTOCOL,
-      grant: { hostId: host.hostId, configVersion: 1, scheduleVersion: 1, sweepMs: 90_000 },
+      grant: {
+        hostId: host.hostId,
+        address: server.peer.address,
+        configVersion: 1,
+        scheduleVersion: 1,
+        sweepMs: 90_000,
+      },
     },
   });
 });

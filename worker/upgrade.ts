@@ -36,7 +36,7 @@ export async function authorizeUpgrade(
   const host = checkHost(runtime.settings, peer);
   if (!host.ok) return host;
   const { path, query, headers } = request;
-  if (path === "/ws/agent") return authorizeAgent(runtime, headers);
+  if (path === "/ws/agent") return authorizeAgent(runtime, peer, headers);
   if (path === "/ws/agent/pending") return authorizePending(runtime, headers, query);
   if (path === "/ws/fleet") return authorizeFleet(runtime, peer, headers);
   const jobId = /^\/ws\/jobs\/([^/]{1,64})$/.exec(path)?.[1];
@@ -55,7 +55,7 @@ function checkAgent(headers: Headers): Result<null> {
   return ok(null);
 }
 
-async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Result<Upgrade>> {
+async function authorizeAgent(runtime: Runtime, peer: Peer, headers: Headers): Promise<Result<Upgrade>> {
   const checked = checkAgent(headers);
   if (!checked.ok) return checked;
   const bearer = /^Bearer (\S{1,128})$/i.exec(headers.get("authorization") ?? "")?.[1];
@@ -63,7 +63,7 @@ async function authorizeAgent(runtime: Runtime, headers: Headers): Promise<Resul
   if (!host) return fail("auth.required", "This agent is not known here. Enrol the host again.");
   const { hostId, signKey, configVersion, scheduleVersion, fleetSize } = host;
   const sweepMs = fleetSize <= SMALL_FLEET ? SWEEP_MS : LARGE_FLEET_SWEEP_MS;
-  const grant: AgentGrant = { hostId, signKey, configVersion, scheduleVersion, sweepMs };
+  const grant: AgentGrant = { hostId, signKey, address: peer.address, configVersion, scheduleVersion, sweepMs };
   return ok({ kind: "agent", hostId, grant, subprotocol: AGENT_SUBPROTOCOL });
 }
 

@@ -1,5 +1,6 @@
 import { loadConfig } from "../config/config.ts";
-import { configFile } from "../config/directories.ts";
+import { configFile, statePath } from "../config/directories.ts";
+import { JoinStore } from "../link/join-store.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runningAgent } from "../state-lock.ts";
 import { readStatus } from "../status-file.ts";
@@ -18,6 +19,8 @@ export function describeStatus(options: CliOptions, platform: Platform): string 
     config: configFile(directories),
     state: directories.state,
     agent: running ? `running, process ${running.pid}` : "not running",
+    machine: machineText(platform.machineFacts()),
+    connections: new JoinStore(statePath(directories, "join")).join,
     connection: link === null ? "none" : link.connected ? `connected since ${isoTime(link.sinceMs)}` : link.why,
   };
   if (options.json) return JSON.stringify(about);
@@ -28,4 +31,12 @@ export function describeStatus(options: CliOptions, platform: Platform): string 
 
 function isoTime(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** As the console shows it, to be compared when two machines claim one host. */
+function machineText({ hardware, network, machineId }: Record<string, string>): string {
+  const shown = { hardware, "network card": network, "machine id": machineId };
+  return Object.entries(shown)
+    .map(([name, hash]) => `${name} ${hash?.slice(0, 8) ?? "unknown"}`)
+    .join(", ");
 }

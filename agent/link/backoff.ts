@@ -9,10 +9,18 @@ export type Ending =
 /** The longest a server may make an agent wait; a timer of Node overflows at 24.8 days. */
 const LONGEST_WAIT_MS = 3600_000;
 
-/** Full jitter over 1 s, 2 s, 4 s … 60 s; `attempt` counts from 0, `random` is 0..1. */
-export function backoffMs(attempt: number, floorMs: number, random: number): number {
-  const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
+/** Full jitter over 1 s, 2 s, 4 s … `longestMs`; `attempt` counts from 0, `random` is 0..1. */
+export function backoffMs(attempt: number, floorMs: number, random: number, longestMs = BACKOFF_MAX_MS): number {
+  const ceiling = Math.min(longestMs, BACKOFF_FIRST_MS * 2 ** Math.min(attempt, 16));
   return Math.max(floorMs, Math.round(random * ceiling));
+}
+
+/** Who drove this machine out may be a copy of it, which the server sees when this one comes back: soon, then. */
+const SUPERSEDED_MAX_MS = 20_000;
+
+/** The longest wait after this ending, but for its floor. */
+export function longestMs(ending: Ending): number {
+  return ending.kind === "closed" && ending.code === CLOSE.superseded ? SUPERSEDED_MAX_MS : BACKOFF_MAX_MS;
 }
 
 /** What the end of a socket asks of the next try (PROTOCOL section 2). */
@@ -65,7 +73,8 @@ const CLOSED_TEXT: Readonly<Record<number, string>> = {
   [CLOSE.superseded]: "a newer connection of this host took over; another copy of the agent may be running",
   [CLOSE.tooBig]: "a frame was too big; the next ones are smaller",
   1009: "a frame was too big; the next ones are smaller",
-  [CLOSE.locked]: "the host is locked, because two machines used its identity; an administrator must pick one",
+  [CLOSE.locked]:
+    "the server keeps this machine out, because two machines used its identity; an administrator picks the right one on the host's page",
   [CLOSE.protocolMismatch]: "server and agent speak different protocol versions; update the older one",
   [CLOSE.slowDown]: "the server asks to slow down",
 };

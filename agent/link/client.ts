@@ -52,6 +52,7 @@ export class LinkClient {
   #socket: AgentSocket | null = null;
   #closing: Promise<void> = Promise.resolve();
   #sentMs = 0;
+  #heardMs = 0;
   /** Server's time less the monotonic clock: the host's own clock may be set while the link stands. */
   #serverAheadMs = 0;
   #sendScheduled = false;
@@ -177,6 +178,7 @@ export class LinkClient {
   }
 
   #read(number: number, text: string): void {
+    if (number === this.#state.socket) this.#heardMs = this.#options.monotonicMs();
     if (text === PONG_TEXT) {
       this.#handle({ on: "pong", socket: number });
       return;
@@ -269,9 +271,11 @@ export class LinkClient {
 
   #arm(timer: LinkTimer, afterMs: number): void {
     this.#clear(timer);
-    this.#set(timer, afterMs, () =>
-      this.#handle({ on: "timer", timer, silentMs: this.#options.monotonicMs() - this.#sentMs }),
-    );
+    this.#set(timer, afterMs, () => {
+      // Progress leaves unanswered: a link on which nothing else moves is asked for a sign of life all the same.
+      const silentSinceMs = Math.min(this.#sentMs, this.#heardMs);
+      this.#handle({ on: "timer", timer, silentMs: this.#options.monotonicMs() - silentSinceMs });
+    });
   }
 
   #set(timer: LinkTimer | "stall", afterMs: number, task: () => void): void {

@@ -49,7 +49,7 @@ test("a socket that was given up is not heard again", () => {
   }
 });
 
-test("a quiet link is pinged after 25 s without sending, and dropped without an answer", () => {
+test("a quiet link is pinged after 25 s of silence on either side, and dropped without an answer", () => {
   const { state } = play(toLive);
   const busy = stepLink(state, { on: "timer", timer: "ping", silentMs: 10_000 }, 0);
   expect(busy.effects).toEqual([{ do: "arm", timer: "ping", afterMs: 15_000 }]);
@@ -86,6 +86,16 @@ test("the wait is anywhere up to 1 s, 2 s, 4 s … 60 s, and starts anew after 3
   expect(backoffMs(9, 0, 0)).toBe(0);
   const { state } = play([{ on: "timer", timer: "stable", silentMs: 0 }], { is: "live", socket: 4, attempt: 7 });
   expect(state).toEqual({ is: "live", socket: 4, attempt: 0 });
+});
+
+test("who was driven out by another copy of the agent is back within 20 s, so that the server sees both", () => {
+  const drivenOut: LinkEvent = { on: "ended", socket: 9, ending: { kind: "closed", code: 4409, reason: "superseded" } };
+  for (const attempt of [0, 3, 7, 50]) {
+    const { state, effects } = stepLink({ is: "live", socket: 9, attempt }, drivenOut, 1);
+    expect(state.is).toBe("waiting");
+    const waits = effects.flatMap((effect) => (effect.do === "arm" ? [[effect.timer, effect.afterMs]] : []));
+    expect(waits).toEqual([["retry", Math.min(20_000, 1000 * 2 ** attempt)]]);
+  }
 });
 
 test.each([4413, 1009])("frames are halved when the other end finds one too big, and says so by %i", (code) => {

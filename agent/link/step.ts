@@ -6,7 +6,7 @@ import {
   PONG_WITHIN_MS,
 } from "../../protocol/limits.ts";
 import type { ServerMessage } from "../../protocol/wire.ts";
-import { backoffMs, describeEnding, floorMs, type Ending } from "./backoff.ts";
+import { backoffMs, describeEnding, floorMs, longestMs, type Ending } from "./backoff.ts";
 
 /**
  * The agent's side of PROTOCOL section 2 as states × events. `socket` numbers the dials: whatever an older one still
@@ -29,7 +29,7 @@ export type LinkEvent =
   | { on: "ended"; socket: number; ending: Ending }
   | { on: "message"; socket: number; message: ServerMessage }
   | { on: "pong"; socket: number }
-  /** `silentMs`: how long nothing was sent. */
+  /** `silentMs`: how long nothing was sent, or nothing was heard. */
   | { on: "timer"; timer: LinkTimer; silentMs: number }
   /** Records are out and no acknowledgement moves. */
   | { on: "stalled" }
@@ -155,7 +155,7 @@ function cut(state: LinkState, why: string, random: number): Step {
 }
 
 function lost(state: LinkState, ending: Ending, random: number): Step {
-  const afterMs = backoffMs(state.attempt, floorMs(ending), random);
+  const afterMs = backoffMs(state.attempt, floorMs(ending), random, longestMs(ending));
   const tooBig = ending.kind === "closed" && TOO_BIG.has(ending.code);
   return {
     // The next dial has a number of its own, so nothing of this socket is heard from here on.

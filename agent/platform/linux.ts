@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { release } from "node:os";
 import { defaultDirectories } from "../config/directories.ts";
+import { linuxMachineFacts } from "./linux-machine.ts";
 import type { Platform, ProcessMark } from "./platform.ts";
 
 /** Architectures as Debian names them. */
@@ -12,18 +11,7 @@ export const linux: Platform = {
   os: "linux",
   arch: ARCH_NAMES[process.arch] ?? process.arch,
 
-  machineFacts() {
-    const machineId = readText("/etc/machine-id")?.trim() ?? "";
-    const distribution = /^PRETTY_NAME="?(.*?)"?$/m.exec(readText("/etc/os-release") ?? "")?.[1];
-    return {
-      kernel: release(),
-      ...(distribution === undefined ? {} : { distribution }),
-      // machine-id(5): confidential, so only a keyed hash of it leaves the host.
-      ...(machineId === ""
-        ? {}
-        : { machineId: createHash("sha256").update(`rm-machine-1\n${machineId}`).digest("hex") }),
-    };
-  },
+  machineFacts: () => linuxMachineFacts(),
 
   markProcess(pid) {
     const stat = readStat(pid);

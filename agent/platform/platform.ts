@@ -15,7 +15,10 @@ export interface Platform {
   /** `linux`, and the processor as restic's and Debian's builds call it. */
   os: string;
   arch: string;
-  /** What tells this machine from a copy of it; no serial number leaves in clear. */
+  /**
+   * What tells this machine from a copy of its disk: `hardware` and `network` are hashes of what a copy elsewhere does
+   * not have, `machineId` (a hash) and `hostname` come along with it. No serial number leaves in clear.
+   */
   machineFacts(): Record<string, string>;
   /** Null when the process is not there. */
   markProcess(pid: number): ProcessMark | null;

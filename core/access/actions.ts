@@ -28,6 +28,7 @@ const LEAST_ROLE = {
   "credential.read": "operator",
   "credential.write": "operator",
   "audit.read": "admin",
+  "host.choose_machine": "admin",
   "host.delete": "admin",
   "pending.decide": "admin",
 } as const satisfies Record<string, Role>;

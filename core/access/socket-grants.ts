@@ -8,6 +8,8 @@ export const UPGRADE_HEADER = "x-rm-upgrade";
 export interface AgentGrant {
   hostId: string;
   signKey: string;
+  /** Where the connection came from, past trusted proxies only. */
+  address: string;
   configVersion: number;
   scheduleVersion: number;
   /** Period of the half-open check: 90 s for a fleet up to 1,000 hosts, 15 min beyond. */

@@ -7,11 +7,14 @@ import type { QueuedJob } from "./queued-job.ts";
 import { isTerminal, newJob, type Job, type RelayState } from "./state.ts";
 import { configIsIn } from "./pushed-sets.ts";
 
+const LOCKED_WORDS =
+  "Two machines claim to be this host. An administrator has to pick the right one on the host's page first.";
+
 /** Takes a job that a route has written down. A known id is a no-op: the route and the sweeper may both offer it. */
 export function queueCommand(state: RelayState, queued: QueuedJob, nowMs: number, effects: Effects): void {
   if (state.jobs.has(queued.jobId)) return;
   if (state.kept.locked) {
-    effects.answer = fail("host.locked", "Two machines use this host's identity. Enrol one of them anew.");
+    effects.answer = fail("host.locked", LOCKED_WORDS);
     return;
   }
   const expired = queued.notAfterMs <= nowMs;

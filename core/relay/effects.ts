@@ -32,7 +32,7 @@ export interface Effects {
   readonly ended: Set<string>;
   /** What an operator may want to read in the log. */
   readonly notes: { event: string; fields: Readonly<Record<string, unknown>> }[];
-  /** The answer to commandQueued and cancelAsked. */
+  /** The answer to commandQueued, cancelAsked and claimantChosen. */
   answer: Result<null>;
 }
 

@@ -2,6 +2,7 @@ import type { QueuedJob } from "./queued-job.ts";
 import type { AgentGrant } from "../access/socket-grants.ts";
 import type { AgentMessage, Parsed } from "../../protocol/wire.ts";
 import type { ServerMessage } from "../../protocol/wire.ts";
+import type { ChosenBy } from "./facts.ts";
 import type { PushedSet } from "./effects.ts";
 
 /** A socket of the shell. The step never looks inside: it names the socket in its effects. */
@@ -38,6 +39,7 @@ export type RelayEvent =
   | { type: "cancelAsked"; jobId: string }
   | { type: "setChanged"; what: PushedSet }
   | { type: "setLoaded"; what: PushedSet; version: number; messages: readonly ServerMessage[] }
+  | { type: "claimantChosen"; no: number; by: ChosenBy; sockets: readonly SocketRef[] }
   | { type: "wake"; sockets: readonly AgentContact[] }
   | { type: "hostRemoved"; sockets: readonly SocketRef[] };
 

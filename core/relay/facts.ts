@@ -1,3 +1,4 @@
+import type { ClaimantResource } from "../../protocol/claimants.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { JobState } from "../../protocol/stream.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
@@ -14,7 +15,8 @@ export type Fact =
   | SnapshotsListedFact
   | MeasuredFact
   | AppliedFact
-  | LockedFact;
+  | LockedFact
+  | ClaimsFact;
 
 /** The whole job as the relay knows it, at one state change. */
 export interface JobFact {
@@ -69,6 +71,23 @@ export interface LockedFact {
   locked: boolean;
   atMs: number;
   why: string;
+}
+
+/** Who claims to be this host. `no` orders it among presence facts, with which it shares the counter. */
+export interface ClaimsFact {
+  fact: "claims";
+  no: number;
+  claimants: readonly ClaimantResource[];
+  /** Who has just chosen one; null when it is only news of the claimants. */
+  chosenBy: ChosenBy | null;
+}
+
+/** The person behind a choice, for the audit log. */
+export interface ChosenBy {
+  actor: string;
+  actorKind: "user" | "token";
+  actorId: string | null;
+  address: string;
 }
 
 export interface SnapshotFact {

@@ -1,10 +1,11 @@
 import { CLOSE, PROTOCOL_MIN, PROTOCOL_VERSION } from "../../protocol/limits.ts";
 import type { AgentGrant } from "../access/socket-grants.ts";
 import type { Hello, HelloJob } from "../../protocol/wire.ts";
+import { findClaimant, machineOf, noteClaimant, noteHolder } from "./claimants.ts";
 import { sendCancel, sendOwed } from "./commands.ts";
-import { loseAgent } from "./deadlines.ts";
 import type { Effects } from "./effects.ts";
 import type { SocketRef } from "./events.ts";
+import { lockByClone, LOCKED, unlock } from "./host-lock.ts";
 import { endByServer, moveJob } from "./jobs.ts";
 import { compareSet } from "./pushed-sets.ts";
 import type { Refusal } from "./records.ts";
@@ -39,12 +40,21 @@ interface Greeting {
 export function takeHello(state: RelayState, greeting: Greeting, effects: Effects): Refusal | null {
   const { kept } = state;
   const { hello, nowMs } = greeting;
-  if (kept.locked) return { code: CLOSE.locked, reason: "locked" };
-  const verdict = judgeJoin(kept, hello.join);
-  if (verdict === "clone") {
-    lockHost(state, greeting, effects);
-    return { code: CLOSE.locked, reason: "locked" };
+  const machine = machineOf(hello, greeting.grant.address, nowMs);
+  const claimant = findClaimant(kept, machine, hello.join);
+  const isChosen = claimant !== null && claimant.no === kept.chosen;
+  // Once one was chosen the others are refused by what they are: a copy's number can be the newer one.
+  if (!isChosen && (kept.locked || claimant !== null)) {
+    noteClaimant(kept, claimant, machine, hello.join, effects);
+    return LOCKED;
   }
+  const verdict = kept.locked ? "accepted" : judgeJoin(kept, hello.join);
+  if (verdict === "clone") {
+    lockByClone(state, { machine, join: hello.join, others: greeting.others }, nowMs, effects);
+    return LOCKED;
+  }
+  if (kept.locked && claimant) unlock(kept, claimant, machine, effects);
+  noteHolder(kept, machine);
   if (verdict === "server-rolled-back")
     effects.notes.push({ event: "relay.join_ahead", fields: { join: hello.join, minted: kept.minted } });
   kept.confirmed = hello.join;
@@ -85,24 +95,6 @@ export function takeHello(state: RelayState, greeting: Greeting, effects: Effect
   settleByHello(state, hello.jobs, nowMs, effects);
   for (const job of state.jobs.values()) if (!isTerminal(job)) effects.tellState.add(job.jobId);
   return null;
-}
-
-/** Two machines hold one identity: neither gets a job or a credential until an administrator has picked one. */
-function lockHost(state: RelayState, greeting: Greeting, effects: Effects): void {
-  const { kept } = state;
-  kept.locked = true;
-  kept.presenceNo += 1;
-  effects.saveHost = true;
-  effects.facts.push({
-    fact: "locked",
-    no: kept.presenceNo,
-    locked: true,
-    atMs: greeting.nowMs,
-    why: "Two machines use this host's identity, or its disk was set back to an older state.",
-  });
-  effects.notes.push({ event: "relay.locked", fields: { join: greeting.hello.join, confirmed: kept.confirmed } });
-  for (const other of greeting.others) effects.close.push({ socket: other, code: CLOSE.locked, reason: "locked" });
-  loseAgent(state, greeting.nowMs, effects);
 }
 
 /**

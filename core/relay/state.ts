@@ -1,5 +1,6 @@
 import type { Failure } from "../../protocol/failure.ts";
 import { TERMINAL_STATES, type JobState } from "../../protocol/stream.ts";
+import type { Claimant, Machine } from "./claimants.ts";
 import type { BackupSummary, JobKind, JobResult, JobSpec, WireRepository } from "../../protocol/wire.ts";
 
 /**
@@ -16,12 +17,20 @@ export interface RelayState {
 }
 
 export interface KeptHost {
-  /** +1 per accepted hello; a frame of another epoch's socket is not read. */
+  /** +1 per accepted hello and per lock; a frame of another epoch's socket is not read. */
   epoch: number;
   /** Highest join number proved to be on the agent's disk, and highest given out (PROTOCOL section 2). */
   confirmed: number;
   minted: number;
   locked: boolean;
+  /** Whose hellos were accepted last, the present one at the end. */
+  holders: Machine[];
+  /** Who says it is this host, since two did. All but the chosen one are refused, also when the host is unlocked. */
+  claimants: Claimant[];
+  /** The claimant that an administrator chose; null = not yet. */
+  chosen: number | null;
+  /** Counts the claimants. */
+  claimNo: number;
   online: boolean;
   /** Orders presence and lock facts. */
   presenceNo: number;
@@ -91,6 +100,10 @@ export function newHost(): KeptHost {
     confirmed: 0,
     minted: 0,
     locked: false,
+    holders: [],
+    claimants: [],
+    chosen: null,
+    claimNo: 0,
     online: false,
     presenceNo: 0,
     about: "",

@@ -5,6 +5,7 @@ import { loseAgent, stepWake } from "./deadlines.ts";
 import { noEffects, type Effects } from "./effects.ts";
 import type { RelayEvent } from "./events.ts";
 import { protocolMismatch, takeHello } from "./hello.ts";
+import { chooseClaimant } from "./host-lock.ts";
 import { endByServer } from "./jobs.ts";
 import { setApplied, setChanged, setLoaded } from "./pushed-sets.ts";
 import { takeRecords, type Refusal } from "./records.ts";
@@ -52,6 +53,9 @@ export function step(state: RelayState, event: RelayEvent, nowMs: number, effect
     case "setLoaded":
       setLoaded(state, event.what, event.version, event.messages, effects);
       sendOwed(state, nowMs, effects);
+      break;
+    case "claimantChosen":
+      chooseClaimant(state, event, nowMs, effects);
       break;
     case "wake":
       stepWake(state, event.sockets, nowMs, effects);

@@ -263,6 +263,7 @@ class ModelAgent {
       this.#world.relay.acceptAgent(socket, {
         hostId: HOST_ID,
         signKey: "k",
+        address: "",
         configVersion: this.#world.configVersion,
         scheduleVersion: this.#world.scheduleVersion,
         sweepMs: 90_000,
@@ -617,7 +618,7 @@ export class RelayModel implements Pick<RelayOutside, "recordFacts"> {
 
   #write(facts: readonly Fact[]): void {
     for (const fact of facts) {
-      if (fact.fact === "locked") throw new Error("a lock without a clone");
+      if (fact.fact === "locked" || fact.fact === "claims") throw new Error("a lock without a clone");
       if (fact.fact === "measured") this.#measured.add(fact.measurement.storedBytes!);
       if ((fact.fact === "presence" || fact.fact === "applied") && fact.no > this.#presence.no) {
         const version = fact.fact === "presence" ? fact.about?.scheduleVersion : fact.version;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe } from "vitest";
 import { createNodeRelays, type NodeRelays } from "../../selfhost/relay-platform.ts";
+import { clonesContract } from "./clones-contract.ts";
 import { fleetContract, type FleetWorld } from "./fleet-contract.ts";
 import { startSockets } from "./node-sockets.ts";
 import { pendingContract, type PendingWorld } from "./pending-contract.ts";
@@ -28,6 +29,7 @@ afterAll(async () => {
 
 describe("host relay", () => relayContract(async (host) => relayWorld(host)));
 describe("pending relay", () => pendingContract(async (pendingId) => pendingWorld(pendingId)));
+describe("clones", () => clonesContract(async (host) => relayWorld(host)));
 describe("fleet feed", () => fleetContract(async () => fleetWorld()));
 
 function newRelays() {

@@ -239,6 +239,7 @@ export async function connectAgent(
     grant: {
       hostId: host.hostId,
       signKey: host.publicKey,
+      address: "192.0.2.1",
       configVersion: 1,
       scheduleVersion: 1,
       sweepMs: 90_000,

@@ -438,6 +438,7 @@ describe.each(runtimes)("bad input on %s", (runtime) => {
     ["POST", "/api/agents/announce", () => announcementBody({ random })],
     ["POST", "/api/pending/:id/accept", () => ({ fingerprint: "0123456789", ...enrollmentBody("new") })],
     ["PATCH", "/api/hosts/:id", () => ({ name: "new" })],
+    ["POST", "/api/hosts/:id/clone-choice", () => ({ claimant: 1 })],
     ["PUT", "/api/hosts/:id/repo-credentials", () => ({ repositoryId: hostA.repositoryId })],
     ["POST", "/api/hosts/:id/jobs", () => ({ kind: "backup" })],
     ["DELETE", "/api/hosts/:id", () => ({ confirmName: "host-a" })],

@@ -1,5 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { ClaimantResource } from "../../protocol/claimants.ts";
 import type { JobRecord } from "../../protocol/wire.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { problem, startFakeConsole, type FakeConsole, type World } from "../support/fake-console-api.ts";
@@ -218,4 +219,70 @@ test("the install line outlasts a reload, and is forgotten once the token is use
   await page.getByText("The agent is connected").waitFor();
   await page.getByRole("button", { name: "Run first backup" }).waitFor();
   expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toContain("rmt_");
+});
+
+/** A locked host and the machines that claim it, on its own page. */
+async function openLocked(change: (claimants: [ClaimantResource, ClaimantResource], world: World) => void) {
+  let hostId = "";
+  await open("/", (world) => {
+    const nowMs = Date.now();
+    const claimant: ClaimantResource = {
+      no: 3,
+      standing: "open",
+      held: true,
+      alike: false,
+      join: 42,
+      facts: { hostname: "web-1-copy", hardware: "a".repeat(64), network: "b".repeat(64), machineId: "c".repeat(64) },
+      agentVersion: "0.1.0",
+      address: "192.0.2.2",
+      firstSeenAtMs: nowMs - 120_000,
+      lastSeenAtMs: nowMs - 60_000,
+    };
+    const original = {
+      ...claimant,
+      no: 4,
+      held: false,
+      join: 41,
+      facts: { ...claimant.facts, hostname: "web-1", hardware: "d".repeat(64), network: "e".repeat(64) },
+      address: "192.0.2.1",
+      firstSeenAtMs: nowMs - 90 * 24 * 3600_000,
+    };
+    const claimants: [ClaimantResource, ClaimantResource] = [claimant, original];
+    const host = { ...world.hosts[0]!, locked: true, online: false };
+    hostId = host.id;
+    world.hosts[0] = host;
+    world.answers.set(`POST /api/hosts/${host.id}/clone-choice`, { status: 200, body: undefined });
+    world.details.set(host.id, { ...detailOf(host, nowMs), claimants });
+    change(claimants, world);
+    world.details.set(host.id, { ...world.details.get(host.id)!, claimants });
+  });
+  await page.getByText("is claimed by two machines").waitFor();
+  await page.goto(`${fake.origin}/hosts/${hostId}`);
+  return hostId;
+}
+
+test("the machines that claim a locked host stand side by side, and an administrator picks one", async () => {
+  const hostId = await openLocked(([copy]) => (copy.facts = { ...copy.facts, hostname: "<b>copy</b>" }));
+  await page.getByRole("heading", { name: "Which machine is this host?" }).waitFor();
+  const cards = page.getByRole("listitem").filter({ hasText: "This is the right one" });
+  expect(await cards.count()).toBe(2);
+  await cards.filter({ hasText: "<b>copy</b>" }).getByText("connected when it was locked").waitFor();
+  await page.getByText("The same on all of them: machine id cccccccc; agent 0.1.0.").waitFor();
+  await cards.filter({ hasText: "192.0.2.1" }).getByRole("button").click();
+  await page.getByRole("dialog").getByText("gets this host's jobs and credentials").waitFor();
+  await page.getByRole("button", { name: "Let it in" }).click();
+  await page.getByText("web-1 is let in when it connects next.").waitFor();
+  const choice = { method: "POST", path: `/api/hosts/${hostId}/clone-choice`, body: { claimant: 4 } };
+  expect(fake.asked.filter(({ path }) => path !== "/api/grants")).toEqual([choice]);
+});
+
+test("machines that tell the same are said to be perhaps one, and only an administrator picks", async () => {
+  await openLocked((claimants, world) => {
+    world.role = "operator";
+    claimants[1].facts = claimants[0].facts;
+    for (const claimant of claimants) claimant.alike = true;
+  });
+  await page.getByText("By what they tell they are one machine").waitFor();
+  await page.getByText("An administrator has to pick the right one.").waitFor();
+  expect(await page.getByRole("button", { name: "This is the right one" }).count()).toBe(0);
 });

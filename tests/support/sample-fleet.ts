@@ -156,6 +156,7 @@ export function detailOf(host: HostResource, nowMs: number): HostDetail {
     refusedRepositories: [],
     policy: samplePolicy,
     hasHooks: false,
+    claimants: [],
   };
 }
 

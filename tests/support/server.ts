@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type Sqlite from "better-sqlite3";
 import { uuidv7 } from "../../core/ids.ts";
+import type { ChosenBy } from "../../core/relay/facts.ts";
 import { hashToken, makeToken } from "../../core/secrets/tokens.ts";
 import type { Problem, Role } from "../../protocol/api.ts";
 import { fail, ok, type Result } from "../../protocol/failure.ts";
@@ -53,6 +54,10 @@ export class RecordingRelay implements HostRelayPort {
   }
   async cancel(jobId: string): Promise<Result<null>> {
     this.#note("cancel", jobId);
+    return ok(null);
+  }
+  async chooseClaimant(no: number, by: ChosenBy): Promise<Result<null>> {
+    this.#note("chooseClaimant", no, by);
     return ok(null);
   }
   async configChanged(): Promise<void> {

@@ -1,5 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { clonesContract } from "../contract/clones-contract.ts";
 import { relayContract } from "../contract/relay-contract.ts";
 import { type RelayWorld, type TestHost, type TestUpgrade } from "../contract/relay-world.ts";
 import type { HostRelayPort } from "../../worker/bindings.ts";
@@ -10,6 +11,7 @@ import { outsideOf, type TestHostRelay } from "./worker.ts";
 const namespace = (env as unknown as { HOST_RELAY: DurableObjectNamespace<TestHostRelay> }).HOST_RELAY;
 
 relayContract(async (host) => objectWorld(host));
+clonesContract(async (host) => objectWorld(host));
 
 async function objectWorld(host: TestHost): Promise<RelayWorld> {
   const outside = outsideOf(host.hostId);
@@ -27,6 +29,7 @@ async function objectWorld(host: TestHost): Promise<RelayWorld> {
     relay: {
       enqueue: ask("enqueue"),
       cancel: ask("cancel"),
+      chooseClaimant: ask("chooseClaimant"),
       configChanged: ask("configChanged"),
       scheduleChanged: ask("scheduleChanged"),
       isOnline: ask("isOnline"),

@@ -55,6 +55,8 @@ export const api = {
     call<HostResource>("PATCH", `/api/hosts/${id(hostId)}`, body),
   deleteHost: (hostId: string, confirmName: string) =>
     call<undefined>("DELETE", `/api/hosts/${id(hostId)}`, { confirmName }),
+  chooseMachine: (hostId: string, claimant: number) =>
+    call<undefined>("POST", `/api/hosts/${id(hostId)}/clone-choice`, { claimant }),
   putCredentials: (hostId: string, body: Body<typeof putCredentialsBody>) =>
     call<RepositoryResource>("PUT", `/api/hosts/${id(hostId)}/repo-credentials`, body),
   deleteAdminCredential: (hostId: string, repositoryId: string) =>

@@ -47,7 +47,7 @@ export function HostPage({ hostId, tab }: { hostId: string; tab: string }) {
 function Host({ detail, tab, reload }: { detail: HostDetail; tab: string; reload: () => Promise<void> }) {
   const base = `/hosts/${detail.id}`;
   return html`<${Header} host=${detail} />
-    <${HostNotices} detail=${detail} />
+    <${HostNotices} detail=${detail} reload=${reload} />
     <${HostVitals} host=${detail} />
     <${Tabs}
       label="Host sections"

@@ -43,6 +43,14 @@ function keyOf(concern: Concern): string {
 
 function Row({ concern }: { concern: Concern }) {
   switch (concern.kind) {
+    case "locked":
+      return problemRow(concern.host, {
+        mark: "lock",
+        tone: "t-bad",
+        says: "is claimed by two machines",
+        why: "Or its disk was set back. It gets no jobs until the right machine is picked; its own schedules go on.",
+        acts: html`<a class="btn sm accent" href=${`/hosts/${concern.host.id}`}>View machines</a>`,
+      });
     case "failing":
       return html`<${Failing} host=${concern.host} />`;
     case "check-failed":

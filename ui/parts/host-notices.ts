@@ -1,14 +1,16 @@
 import type { HostDetail } from "../../protocol/api.ts";
 import { failureWords } from "../words/failure.ts";
 import { literal } from "../words/literal.ts";
+import { CloneNotices } from "./clone-notices.ts";
 import { commandText } from "./command-text.ts";
 import { html } from "./html.ts";
 import { notice } from "./notice.ts";
 import { Ago } from "./time.ts";
 
 /** What holds for the whole host: locked, offline, and what its agent refuses with the local remedy. */
-export function HostNotices({ detail }: { detail: HostDetail }) {
-  return html`${standing(detail)}
+export function HostNotices({ detail, reload }: { detail: HostDetail; reload: () => Promise<void> }) {
+  const clones = html`<${CloneNotices} detail=${detail} reload=${reload} />`;
+  return html`${clones} ${detail.locked ? null : offline(detail)}
   ${detail.refusedRepositories.map((refused) => {
     const repository = detail.repositories.find((one) => one.id === refused.id);
     return html`<div key=${refused.id}>
@@ -40,17 +42,7 @@ export function HostNotices({ detail }: { detail: HostDetail }) {
   )}`;
 }
 
-function standing(detail: HostDetail) {
-  if (detail.locked)
-    return notice(
-      "bad",
-      html`<b>This host is locked.</b>
-        <span
-          >Two machines claim to be it, so it gets no jobs and no credentials. It keeps backing up by itself. Stop the
-          copy, then remove this host and add it again.</span
-        >`,
-      "status",
-    );
+function offline(detail: HostDetail) {
   if (detail.online) return null;
   const seen =
     detail.lastSeenAtMs === undefined

@@ -34,14 +34,21 @@ const held: JobResource = {
   warnings: 0,
 };
 
-test("what failed comes first, then held plans, then what is late", () => {
+test("what is locked comes first, then what failed, then held plans, then what is late", () => {
   const fleet = [
     host("fine", "protected"),
+    host("twice", "offline", { locked: true }),
     host("late", "late"),
     host("broken", "failing", { checkFailed: true, lastBackupOutcome: "succeeded" }),
     host("failing", "failing", { lastBackupOutcome: "failed" }),
   ];
-  expect(concerns(fleet, [held]).map((concern) => concern.kind)).toEqual(["failing", "check-failed", "held", "late"]);
+  expect(concerns(fleet, [held]).map((concern) => concern.kind)).toEqual([
+    "locked",
+    "failing",
+    "check-failed",
+    "held",
+    "late",
+  ]);
 });
 
 test("the host longest without a good backup comes first", () => {

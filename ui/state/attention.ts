@@ -2,6 +2,7 @@ import type { HostResource, JobResource } from "../../protocol/api.ts";
 
 /** Something a person should look at, worst first. */
 export type Concern =
+  | { kind: "locked"; host: HostResource }
   | { kind: "failing"; host: HostResource }
   | { kind: "check-failed"; host: HostResource }
   | { kind: "held"; job: JobResource }
@@ -10,12 +11,13 @@ export type Concern =
   | { kind: "offline"; host: HostResource };
 
 const RANK: Record<Concern["kind"], number> = {
-  failing: 0,
-  "check-failed": 1,
-  held: 2,
-  late: 3,
-  warnings: 4,
-  offline: 5,
+  locked: 0,
+  failing: 1,
+  "check-failed": 2,
+  held: 3,
+  late: 4,
+  warnings: 5,
+  offline: 6,
 };
 
 /** What the fleet's hosts and its held plans ask for; hosts of one kind with the longest without a good backup first. */
@@ -29,6 +31,7 @@ export function concerns(hosts: readonly HostResource[], held: readonly JobResou
 }
 
 function kindOf(host: HostResource): Exclude<Concern["kind"], "held"> | null {
+  if (host.locked) return "locked";
   switch (host.status) {
     case "failing":
       return host.lastBackupOutcome === "failed" || !host.checkFailed ? "failing" : "check-failed";

@@ -13,6 +13,8 @@ const WORDS: Readonly<Record<string, string>> = {
   "host.edit": "Changed a host",
   "host.delete": "Removed a host",
   "host.lock": "Locked a host",
+  "host.unlock": "Unlocked a host",
+  "host.choose_machine": "Picked the right machine",
   "schedule.create": "Added a schedule",
   "schedule.edit": "Changed a schedule",
   "schedule.delete": "Removed a schedule",

@@ -69,7 +69,7 @@ const WORDS: Record<FailureCode, FailureWords> = {
   "host.offline": { says: "The host is offline.", next: "Run it again when the host is back." },
   "host.locked": {
     says: "Two machines claim to be this host, so it is locked.",
-    next: "Stop the copy, then enrol it as a host of its own.",
+    next: "An administrator has to pick the right one on the host's page.",
   },
   "host.lost": {
     says: "The host was silent for 30 days, so the job was given up.",

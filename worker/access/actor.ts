@@ -6,6 +6,6 @@ import type { AuditEntry } from "../store/audit.ts";
 export function actorOf(
   principal: Principal,
   peer: Peer,
-): Pick<AuditEntry, "actor" | "actorKind" | "actorId" | "address"> {
+): Pick<AuditEntry, "actor" | "actorId" | "address"> & { actorKind: Principal["kind"] } {
   return { actor: principal.name, actorKind: principal.kind, actorId: principal.actorId, address: peer.address };
 }

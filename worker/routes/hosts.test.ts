@@ -171,3 +171,17 @@ test("snapshots come newest first over all repositories of a host, page by page,
   expect(walked.map((item) => item.repositoryId + item.timeMs + item.id)).toEqual(all);
   expect((await server.call("GET", "/api/hosts/none/snapshots", { as: admin })).problem?.code).toBe("host.not_found");
 });
+
+test("a choice of the right machine goes to the host's relay with who made it, from an administrator alone", async () => {
+  const path = `/api/hosts/${host.hostId}/clone-choice`;
+  const choose = (as: Caller, body: unknown = { claimant: 2 }) => server.call("POST", path, { as, body });
+  expect((await choose(await server.user("operator"))).problem?.code).toBe("auth.forbidden");
+  expect((await choose(admin, { claimant: "2" })).problem?.code).toBe("request.invalid");
+  expect((await choose(admin)).status).toBe(204);
+  expect(server.relay(host.hostId).calls).toMatchObject([
+    { method: "chooseClaimant", args: [2, { actorKind: "user", address: server.peer.address }] },
+  ]);
+  const gone = path.replace(host.hostId, "none");
+  const { problem } = await server.call("POST", gone, { as: admin, body: { claimant: 2 } });
+  expect(problem?.code).toBe("host.not_found");
+});

@@ -10,12 +10,14 @@ import {
   pageOf,
   patchHostBody,
 } from "../../protocol/api.ts";
+import { cloneChoiceBody } from "../../protocol/claimants.ts";
 import { fail, ok, type Failure } from "../../protocol/failure.ts";
 import { actorOf } from "../access/actor.ts";
 import { announce } from "../announce.ts";
 import { pageOfRows, readAfter } from "../page.ts";
 import { route } from "../route.ts";
 import {
+  hostExists,
   hostResource,
   listHostRows,
   loadHost,
@@ -123,6 +125,18 @@ export const hostRoutes = [
       if (!host) return noHost();
       if (changed) await announce(runtime, [{ type: "hostChanged", host }]);
       return ok(host);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/hosts/:id/clone-choice",
+    access: { action: "host.choose_machine" },
+    summary: "Pick the right one of the machines that claim to be this host; the others are refused",
+    body: cloneChoiceBody,
+    status: 204,
+    async handler({ runtime, peer, params, body }, principal) {
+      if (!(await hostExists(runtime.db, params.id))) return noHost();
+      return runtime.relay(params.id).chooseClaimant(body.claimant, actorOf(principal, peer));
     },
   }),
   route({

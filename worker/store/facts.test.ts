@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { uuidv7 } from "../../core/ids.ts";
 import type { Fact, JobFact, PresenceFact, SnapshotFact } from "../../core/relay/facts.ts";
 import { PROTECTED_FOR_MS } from "../../protocol/limits.ts";
+import type { ClaimantResource } from "../../protocol/claimants.ts";
 import type { HostPolicy, ScheduleInput } from "../../protocol/schedule.ts";
 import { addHost, type TestHost } from "../../tests/support/fleet.ts";
 import { startTestServer, type TestServer } from "../../tests/support/server.ts";
@@ -233,6 +234,35 @@ test("a lock leaves one audit row, however often it is told", async () => {
   expect(hostRow()).toMatchObject({ locked: 1, online: 0 });
   expect(server.sqlite.prepare("SELECT action, target_id FROM audit_log").all()).toEqual([
     { action: "host.lock", target_id: host.hostId },
+  ]);
+});
+
+test("a choice is audited once with who made it, and late news of the claimants changes nothing", async () => {
+  const claimant: ClaimantResource = {
+    no: 1,
+    standing: "open",
+    held: true,
+    alike: false,
+    join: 7,
+    facts: { hostname: "oak" },
+    agentVersion: "1",
+    address: "192.0.2.1",
+    firstSeenAtMs: 1,
+    lastSeenAtMs: 2,
+  };
+  const by = { actor: "maja", actorKind: "user", actorId: null, address: "192.0.2.9" } as const;
+  const news: Fact = { fact: "claims", no: 4, claimants: [claimant], chosenBy: null };
+  const choice: Fact = { fact: "claims", no: 5, claimants: [{ ...claimant, standing: "chosen" }], chosenBy: by };
+  await record([news, choice]);
+  await record([news, choice]);
+  expect((await loadHostAbout(server.db, host.hostId))?.claimants).toEqual([{ ...claimant, standing: "chosen" }]);
+  expect(server.sqlite.prepare("SELECT action, actor, address, detail FROM audit_log").all()).toEqual([
+    {
+      action: "host.choose_machine",
+      actor: "maja",
+      address: "192.0.2.9",
+      detail: JSON.stringify({ hostname: "oak", from: "192.0.2.1", join: 7 }),
+    },
   ]);
 });
 

@@ -4,6 +4,7 @@ import { isVerdict } from "../../core/hosts/after-verdict.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type {
   AppliedFact,
+  ClaimsFact,
   Fact,
   JobFact,
   LockedFact,
@@ -154,6 +155,9 @@ function writesOf(db: Database, hostId: string, facts: readonly Fact[], clock: C
         break;
       case "locked":
         writes.push(lockedWrite(db, hostId, fact, clock));
+        break;
+      case "claims":
+        writes.push(claimsWrite(db, hostId, fact, clock));
         break;
     }
   }
@@ -341,6 +345,29 @@ function lockedWrite(db: Database, hostId: string, fact: LockedFact, clock: Cloc
       targetId: hostId,
       address: "",
       detail: { why: fact.why },
+    },
+    { ...clock, ifChanged: true },
+  );
+  return { statements: [update, audit], counts: NOTHING };
+}
+
+/** A choice is in the audit log exactly when it has taken effect. */
+function claimsWrite(db: Database, hostId: string, fact: ClaimsFact, clock: Clock): Write {
+  const { claimants, chosenBy } = fact;
+  const update = db
+    .update(hosts)
+    .set({ claimants: JSON.stringify(claimants), presenceNo: fact.no })
+    .where(sql`${hosts.id} = ${hostId} AND presence_no < ${fact.no}`);
+  if (chosenBy === null) return { statements: [update], counts: NOTHING };
+  const chosen = claimants.find(({ standing }) => standing === "chosen");
+  const audit = auditStatement(
+    db,
+    {
+      ...chosenBy,
+      action: "host.choose_machine",
+      targetKind: "host",
+      targetId: hostId,
+      detail: { hostname: chosen?.facts["hostname"], from: chosen?.address, join: chosen?.join },
     },
     { ...clock, ifChanged: true },
   );

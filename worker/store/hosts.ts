@@ -4,6 +4,7 @@ import { dayLetters, dayOf, SHOWN_DAYS, SHOWN_WEEKS, weeklySizes, type KnownDay 
 import { SEVERITY, STATUS_OF_SEVERITY } from "../../core/hosts/status.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type { HostDay, HostDetail, HostResource, HostStatus } from "../../protocol/api.ts";
+import type { ClaimantResource } from "../../protocol/claimants.ts";
 import type { HostPolicy } from "../../protocol/schedule.ts";
 import type { Refused } from "../../protocol/wire.ts";
 import type { Database } from "../bindings.ts";
@@ -215,6 +216,7 @@ export async function loadHostAbout(db: Database, hostId: string): Promise<HostA
       appliedConfigVersion: hosts.appliedConfigVersion,
       refused: hosts.refusedRepositories,
       policy: hosts.policy,
+      claimants: hosts.claimants,
       hasHooks: sql<number>`hooks IS NOT NULL`,
     })
     .from(hosts)
@@ -222,12 +224,13 @@ export async function loadHostAbout(db: Database, hostId: string): Promise<HostA
     .limit(1);
   const [row] = rows;
   if (!row) return null;
-  const { refused, policy, hasHooks, ...versions } = row;
+  const { refused, policy, claimants, hasHooks, ...versions } = row;
   return {
     ...versions,
     refusedRepositories: JSON.parse(refused) as Refused[],
     ...(policy === null ? {} : { policy: JSON.parse(policy) as HostPolicy }),
     hasHooks: hasHooks === 1,
+    claimants: JSON.parse(claimants) as ClaimantResource[],
   };
 }
 

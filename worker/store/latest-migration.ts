@@ -1,2 +1,2 @@
 /** The newest file in migrations/: what a database must have applied before this version of the server may use it. */
-export const LATEST_MIGRATION = "0004_add_fleet_tokens.sql";
+export const LATEST_MIGRATION = "0005_add_claimants.sql";

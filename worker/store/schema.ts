@@ -71,6 +71,7 @@ export const hosts = sqliteTable("hosts", {
   createdAt: integer("created_at").notNull(),
   online: integer().notNull().default(0),
   locked: integer().notNull().default(0),
+  claimants: text().notNull().default("[]"),
   presenceNo: integer("presence_no").notNull().default(0),
   lastSeenAt: integer("last_seen_at"),
   clockSkewMs: integer("clock_skew_ms"),

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import type { RandomBytes } from "../../core/ids.ts";
 import { ConfigError, loadConfig, saveConfig } from "../config/config.ts";
 import { configFile, type Directories } from "../config/directories.ts";
-import { makePrivateDirectory, writeFileAtomically } from "../disk/atomic-file.ts";
+import { writeFileAtomically } from "../disk/atomic-file.ts";
 import { enrollHost } from "../enroll.ts";
 import { checkServer } from "../link/server-url.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -27,7 +27,7 @@ export async function enroll(options: CliOptions, platform: Platform, random: Ra
   const certSha256 = readPin(process.env["RM_CERT_SHA256"]);
   const token = await readToken();
   // Before the token is spent: the answer to it must find a place.
-  checkWritable(directories);
+  checkWritable(directories, platform);
   const restic = await new ResticFinder(null, platform).find();
   const enrolled = await enrollHost({
     server: server.value,
@@ -75,14 +75,15 @@ function readPin(given: string | undefined): string | null {
   return pin;
 }
 
-function checkWritable(directories: Directories): void {
+function checkWritable(directories: Directories, platform: Platform): void {
   for (const folder of [directories.config, directories.state]) {
     try {
-      makePrivateDirectory(folder);
+      platform.privateFolder(folder);
       const probe = join(folder, ".probe");
       writeFileAtomically(probe, "");
       rmSync(probe);
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       throw new ConfigError(
         `${folder} cannot be written: ${(error as Error).message}. Run this as root, or name another folder.`,
       );

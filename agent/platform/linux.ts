@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { defaultDirectories } from "../config/directories.ts";
+import { makePrivateDirectory } from "../disk/atomic-file.ts";
 import type { Platform, ProcessMark } from "./platform.ts";
 
 /** Architectures as Debian names them. */
@@ -10,6 +11,9 @@ const ARCH_NAMES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm
 export const linux: Platform = {
   defaultDirectories: defaultDirectories("linux", {}),
   os: "linux",
+  resticName: "restic",
+  resticFolders: [],
+  privateFolder: makePrivateDirectory,
   arch: ARCH_NAMES[process.arch] ?? process.arch,
 
   machineFacts() {

@@ -3,6 +3,7 @@
  *
  *   run LOG-FILE COMMAND LINE OF THE AGENT...   only for the Service Control Manager
  *   install "COMMAND LINE OF THE SERVICE"       makes the service's entry, or mends it
+ *   stop-if-there                               stop, and no failure when there is no service
  *   uninstall | start | stop                    answer when it is so
  *   state                                       prints: running, stopped, changing, not installed
  *   started PID                                 prints when that process began, in 100 ns; exit code 2 when it is gone
@@ -44,6 +45,10 @@ int wmain(int count, wchar_t **words) {
     if (!wcscmp(command, L"uninstall") && count == 2) return uninstall_service();
     if (!wcscmp(command, L"start") && count == 2) return start_service();
     if (!wcscmp(command, L"stop") && count == 2) return stop_service();
+    if (!wcscmp(command, L"stop-if-there") && count == 2) {
+        int code = stop_service();
+        return code == NOT_THERE ? DONE : code;
+    }
     if (!wcscmp(command, L"state") && count == 2) return print_service_state();
     fputs("This program belongs to restic-manager-agent.exe; use restic-manager-agent.exe service.\n", stderr);
     return USAGE;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { RandomBytes } from "../../core/ids.ts";
 import { ConfigError, loadConfig } from "../config/config.ts";
 import { configFile, type Directories } from "../config/directories.ts";
-import { makePrivateDirectory, writeFileAtomically } from "../disk/atomic-file.ts";
+import { writeFileAtomically } from "../disk/atomic-file.ts";
 import type { JoinPlan } from "../enroll.ts";
 import { checkServer } from "../link/server-url.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -29,7 +29,7 @@ export async function prepareJoin(
   const server = checkServer(options.server, options.allowPlainWs);
   if (!server.ok) throw new ConfigError(server.failure.message);
   const certSha256 = readPin(process.env["RM_CERT_SHA256"]);
-  checkWritable(options.directories);
+  checkWritable(options.directories, platform);
   const restic = await new ResticFinder(null, platform).find();
   const plan: JoinPlan = {
     server: server.value,
@@ -66,14 +66,15 @@ function readPin(given: string | undefined): string | null {
   return pin;
 }
 
-function checkWritable(directories: Directories): void {
+function checkWritable(directories: Directories, platform: Platform): void {
   for (const folder of [directories.config, directories.state]) {
     try {
-      makePrivateDirectory(folder);
+      platform.privateFolder(folder);
       const probe = join(folder, ".probe");
       writeFileAtomically(probe, "");
       rmSync(probe);
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       throw new ConfigError(
         `${folder} cannot be written: ${(error as Error).message}. Run this as root, or name another folder.`,
       );

@@ -5,6 +5,7 @@ import type { HostService } from "../platform/host-service.ts";
 import { ownCommand } from "../platform/own-command.ts";
 import { systemd } from "../platform/systemd.ts";
 import { unitText } from "../platform/systemd-unit.ts";
+import { windowsService } from "../platform/windows-service.ts";
 import type { CliOptions } from "./options.ts";
 
 /** Has the operating system run the agent, or ends that; answers what to print. */
@@ -51,5 +52,6 @@ function needInstalled(service: HostService): void {
 
 function serviceOf(os: string): HostService {
   if (os === "linux") return systemd;
+  if (os === "win32") return windowsService;
   throw new ConfigError(`There is no service for ${os} yet.`);
 }

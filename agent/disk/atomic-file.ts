@@ -3,6 +3,8 @@ import { dirname } from "node:path";
 
 /** Makes a rename or a new file in `directory` durable. */
 export function syncDirectory(directory: string): void {
+  // Windows opens no folder as a file to flush it; NTFS writes names to its journal, at the latest after seconds.
+  if (process.platform === "win32") return;
   const fd = openSync(directory, "r");
   try {
     fsyncSync(fd);
@@ -29,7 +31,10 @@ export function writeFileAtomically(path: string, text: string): void {
   syncDirectory(dirname(path));
 }
 
-/** Makes a folder that only its owner can enter. */
+/**
+ * Makes a folder that only its owner can enter. Windows has no modes: there it inherits the list of the folder it lies
+ * in, which Platform.privateFolder has made.
+ */
 export function makePrivateDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }

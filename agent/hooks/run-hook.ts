@@ -5,6 +5,7 @@ import { fail, type Failure } from "../../protocol/failure.ts";
 import type { Hook } from "../../protocol/schedule.ts";
 import { isSystemError, makePrivateDirectory, writeFileAtomically } from "../disk/atomic-file.ts";
 import { killOrphans } from "../jobs/orphans.ts";
+import { OWN_GROUP } from "../platform/own-group.ts";
 import type { Platform, ProcessMark } from "../platform/platform.ts";
 import { cleanLine } from "../restic/clean-text.ts";
 import { LineSplitter } from "../restic/line-splitter.ts";
@@ -101,7 +102,7 @@ async function runCommand(
     cwd: "/",
     env: environment(plan, ownEnv),
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
+    ...OWN_GROUP,
   });
   const cap = new OutputCap((line) => listener.onLine(cleanLine(line.toString("utf8"))));
   const splitters = [child.stdout, child.stderr].map((stream) => {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { defaultDirectories } from "../config/directories.ts";
+import { makePrivateDirectory } from "../disk/atomic-file.ts";
 import { linuxMachineFacts } from "./linux-machine.ts";
 import type { Platform, ProcessMark } from "./platform.ts";
 
@@ -9,6 +10,9 @@ const ARCH_NAMES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm
 export const linux: Platform = {
   defaultDirectories: defaultDirectories("linux", {}),
   os: "linux",
+  resticName: "restic",
+  resticFolders: [],
+  privateFolder: makePrivateDirectory,
   arch: ARCH_NAMES[process.arch] ?? process.arch,
 
   machineFacts: () => linuxMachineFacts(),

@@ -12,7 +12,12 @@ export interface ProcessMark {
 /** What differs between operating systems. */
 export interface Platform {
   defaultDirectories: Directories;
-  /** `linux`, and the processor as restic's and Debian's builds call it. */
+  /** File name of restic, and the absolute folders to look for it in after those of PATH. */
+  resticName: string;
+  resticFolders: readonly string[];
+  /** Makes a folder that only the agent's account and administrators can enter; mends one that is there where it can. */
+  privateFolder(path: string): void;
+  /** `linux` or `windows`, and the processor as restic's and Debian's builds call it. */
   os: string;
   arch: string;
   /**

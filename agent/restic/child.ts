@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Platform } from "../platform/platform.ts";
+import { OWN_GROUP } from "../platform/own-group.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 /** From SIGINT to SIGKILL (PROTOCOL section 6). */
@@ -49,7 +50,7 @@ export async function runRestic(
     cwd: "/",
     env: { ...command.env },
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
+    ...OWN_GROUP,
   });
   const pieces: Buffer[] = [];
   let documentBytes = 0;

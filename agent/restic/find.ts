@@ -29,12 +29,12 @@ export class ResticFinder {
   }
 
   async find(): Promise<Result<Restic>> {
-    const file = this.#override ?? searchPath(process.env["PATH"] ?? "");
+    const file = this.#override ?? searchPath(process.env["PATH"] ?? "", this.#platform);
     if (file === null || !isExecutable(file)) {
       return fail(
         "restic.not_found",
         this.#override === null
-          ? "restic is not installed on this host. Install it (apt install restic), then run the job again."
+          ? "restic is not installed on this host. Install it (apt install restic, choco install restic), then run the job again."
           : `There is no restic at ${this.#override}. Correct the path in agent.yaml.`,
       );
     }
@@ -67,11 +67,14 @@ export class ResticFinder {
   }
 }
 
-/** The first executable `restic` in the absolute folders of a PATH: a relative one would depend on the caller. */
-export function searchPath(path: string): string | null {
-  for (const folder of path.split(delimiter)) {
+/**
+ * The first executable restic in the absolute folders of a PATH, since a relative one would depend on the caller, and
+ * then in those where installers of this platform put it.
+ */
+export function searchPath(path: string, platform: Pick<Platform, "resticName" | "resticFolders">): string | null {
+  for (const folder of [...path.split(delimiter), ...platform.resticFolders]) {
     if (!isAbsolute(folder)) continue;
-    const file = join(folder, "restic");
+    const file = join(folder, platform.resticName);
     if (isExecutable(file)) return file;
   }
   return null;

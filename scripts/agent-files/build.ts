@@ -5,7 +5,7 @@ import { AGENT_VERSION } from "../../agent/version.ts";
 import { root } from "../steps.ts";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { bundleAgent } from "./bundle.ts";
-import { packBlob, writeExecutable } from "./executable.ts";
+import { buildServiceProgram, packBlob, writeExecutable } from "./executable.ts";
 import { lockedPackage } from "./lockfile.ts";
 import { sourceCommit } from "./source-commit.ts";
 import { TARGETS } from "./targets.ts";
@@ -46,8 +46,9 @@ export async function buildAgentFiles(out: string): Promise<void> {
         runtimes,
       }),
     );
-    const blob = packBlob(work, BUNDLE);
-    for (const target of TARGETS) writeExecutable(work, blob, target);
+    const bare = packBlob(work, BUNDLE, []);
+    const carrying = packBlob(work, BUNDLE, [buildServiceProgram(work)]);
+    for (const target of TARGETS) writeExecutable(work, target.carriesService ? carrying : bare, target);
     const summed = [...TARGETS.map(({ file }) => file), BILL];
     writeFileSync(join(work, SUMS), summed.map((file) => `${sha256(join(work, file))}  ${file}\n`).join(""));
     for (const file of [BUNDLE, ...summed, SUMS]) {

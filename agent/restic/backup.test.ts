@@ -23,16 +23,30 @@ const spec: BackupSpec = {
 test("bandwidth limits are restic's own, in KiB per second", () => {
   const argv = backupArgv(
     { ...spec, limits: { uploadKiBs: 2048, downloadKiBs: 1 } },
-    { hostname: "web-1", excludeFile: null },
+    { hostname: "web-1", excludeFile: null, shadowCopies: false },
   );
   expect(argv).toEqual(expect.arrayContaining(["--limit-upload=2048", "--limit-download=1"]));
+});
+
+test("a host that can make shadow copies reads from one, unless its schedule says no", () => {
+  const flagged = (shadowCopies: boolean, fsSnapshot?: boolean) =>
+    backupArgv(
+      { ...spec, ...(fsSnapshot === undefined ? {} : { fsSnapshot }) },
+      { hostname: "pc-1", excludeFile: null, shadowCopies },
+    ).includes("--use-fs-snapshot");
+  expect([flagged(true), flagged(true, true), flagged(true, false), flagged(false, true)]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
 
 test("nothing an operator types becomes an option", () => {
   const hostile = ["-o sftp.command=touch /tmp/x", "--password-command=touch /tmp/x", "--", "-"];
   const argv = backupArgv(
     { ...spec, paths: hostile, tags: hostile },
-    { hostname: "--repo=/elsewhere", excludeFile: "--files-from=/etc/shadow" },
+    { hostname: "--repo=/elsewhere", excludeFile: "--files-from=/etc/shadow", shadowCopies: false },
   );
   expect(argv).toEqual([
     "backup",
@@ -66,7 +80,12 @@ test.each(resticVersions)(
         },
       });
     restic(["init"]);
-    restic(backupArgv({ ...spec, paths: [source] }, { hostname: "h", excludeFile: join(folder, "excludes") }));
+    restic(
+      backupArgv(
+        { ...spec, paths: [source] },
+        { hostname: "h", excludeFile: join(folder, "excludes"), shadowCopies: false },
+      ),
+    );
     const listed = restic(["ls", "latest"])
       .split("\n")
       .filter((line) => line.startsWith(`${source}/`));

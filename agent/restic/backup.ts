@@ -8,6 +8,8 @@ export interface BackupOptions {
   hostname: string;
   /** A 0600 file made by `excludeFileText`; null without excludes. */
   excludeFile: string | null;
+  /** The host can copy a volume as it is at one moment: Windows, with its Volume Shadow Copy Service. */
+  shadowCopies: boolean;
 }
 
 /** Values are part of their flag's own argument and paths follow `--`: none of them can become an option. */
@@ -17,6 +19,8 @@ export function backupArgv(spec: BackupSpec, options: BackupOptions): string[] {
     "--json",
     // From -v on restic names every file and says when the scan is done.
     ...(spec.verbose ? ["--verbose"] : []),
+    // Files in use can be read then, and belong together (restic manual, "Backing up", "Reading data from a snapshot").
+    ...(options.shadowCopies && spec.fsSnapshot !== false ? ["--use-fs-snapshot"] : []),
     ...limitArgs(spec.limits),
     `--host=${options.hostname}`,
     ...backupTags(spec).map((tag) => `--tag=${tag}`),

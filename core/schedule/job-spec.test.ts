@@ -35,6 +35,7 @@ test("a backup carries what its schedule says", () => {
     paths: ["/srv"],
     excludes: ["*.tmp"],
     tags: ["nightly"],
+    fsSnapshot: false,
     retention: null,
   };
   const spec = specOfSchedule(schedule);
@@ -45,6 +46,7 @@ test("a backup carries what its schedule says", () => {
     paths: ["/srv"],
     excludes: ["*.tmp"],
     tags: ["nightly"],
+    fsSnapshot: false,
     createRepository: true,
     verbose: false,
     limits: { uploadKiBs: 512 },

@@ -20,7 +20,7 @@ export function specOfSchedule(schedule: WireSchedule): JobSpec {
       limits,
     };
   }
-  const { paths, excludes, tags, createRepository, hooks } = schedule;
+  const { paths, excludes, tags, createRepository, fsSnapshot, hooks } = schedule;
   return {
     kind: "backup",
     repositoryId,
@@ -31,6 +31,7 @@ export function specOfSchedule(schedule: WireSchedule): JobSpec {
     createRepository,
     verbose: false,
     limits,
+    ...(fsSnapshot === undefined ? {} : { fsSnapshot }),
     ...(hooks && { hooks }),
   };
 }

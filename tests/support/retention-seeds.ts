@@ -95,7 +95,7 @@ export async function seedRepository(binary: string, folder: string): Promise<Re
       // the agent's own arguments: tag and host name come from it, whatever this machine calls itself
       const paths = (seed.paths ?? ["web"]).map((path) => join(folder, path));
       const spec = { ...anyBackup, scheduleId: seed.scheduleId, tags: seed.tags ?? [], paths };
-      const [backup = "", ...rest] = backupArgv(spec, { hostname: seed.host, excludeFile: null });
+      const [backup = "", ...rest] = backupArgv(spec, { hostname: seed.host, excludeFile: null, shadowCopies: false });
       await mustRun(binary, repository, [backup, `--time=${time}`, ...rest]);
     }
   };

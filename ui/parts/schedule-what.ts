@@ -3,12 +3,20 @@ import type { ScheduleForm } from "../state/schedule-form.ts";
 import { linesOf } from "../words/lists.ts";
 import { pathRefusals } from "../words/policy.ts";
 import { commandText } from "./command-text.ts";
-import { Field } from "./field.ts";
+import { Field, Switch } from "./field.ts";
 import { html } from "./html.ts";
 import { notice } from "./notice.ts";
 
 /** What a backup saves and leaves out. */
-export function WhatCard({ form, policy }: { form: ScheduleForm; policy: HostPolicy | undefined }) {
+export function WhatCard({
+  form,
+  policy,
+  windows,
+}: {
+  form: ScheduleForm;
+  policy: HostPolicy | undefined;
+  windows: boolean;
+}) {
   const { draft, set } = form;
   const field = (name: "paths" | "excludes" | "tags") => ({
     value: draft[name],
@@ -35,6 +43,13 @@ export function WhatCard({ form, policy }: { form: ScheduleForm; policy: HostPol
         refusals.length === 0
           ? null
           : notice("warn", html`<b>The host will refuse this.</b> ${refusals.map(commandText)}`)
+      }
+      ${
+        windows
+          ? html`<${Switch} checked=${draft.fsSnapshot} onChange=${(fsSnapshot: boolean) => set({ fsSnapshot })}
+              >Read from a volume shadow copy, so that files in use are saved too<//
+            >`
+          : null
       }
       <${Field} label="Tags" optional ...${field("tags")} hint="For its snapshots. Separate with commas." />
     </div>

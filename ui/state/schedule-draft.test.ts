@@ -25,6 +25,7 @@ test("a schedule shown in the editor and read back is the same schedule", () => 
       paths: ["/srv", "C:\\Data"],
       excludes: ["**/.cache"],
       tags: ["a", "b"],
+      fsSnapshot: false,
       retention: { keep: { last: 3, yearly: 2, within: "1y6m", tags: ["pinned"] }, when: "forget_schedule" },
     },
     { ...common, kind: "check", readData: { mode: "rotate", days: 30 } },

@@ -26,6 +26,8 @@ export interface ScheduleDraft {
   excludes: string;
   /** Comma-separated. */
   tags: string;
+  /** Of a Windows host alone. */
+  fsSnapshot: boolean;
   /** Whether rules say what stays; else every snapshot does. */
   retains: boolean;
   last: string;
@@ -65,6 +67,7 @@ export function newDraft(repositoryId: string, timeZone: string): ScheduleDraft 
     catchUp: "once",
     paths: "",
     excludes: "",
+    fsSnapshot: true,
     tags: "",
     retains: true,
     last: "",
@@ -102,6 +105,7 @@ export function draftOf(schedule: ScheduleInput, timeZone: string): ScheduleDraf
     draft.paths = schedule.paths.join("\n");
     draft.excludes = schedule.excludes.join("\n");
     draft.tags = schedule.tags.join(", ");
+    draft.fsSnapshot = schedule.fsSnapshot !== false;
     draft.retains = schedule.retention !== null;
     if (schedule.retention) {
       const { keep, when } = schedule.retention;
@@ -175,6 +179,7 @@ export function readDraft(draft: ScheduleDraft): ReadDraft {
     candidate["paths"] = linesOf(draft.paths);
     candidate["excludes"] = linesOf(draft.excludes);
     candidate["tags"] = wordsOf(draft.tags);
+    if (!draft.fsSnapshot) candidate["fsSnapshot"] = false;
     candidate["retention"] = draft.retains ? { keep: keepOf(draft, whole), when: draft.retentionWhen } : null;
   }
   if (draft.kind === "check") {
@@ -309,6 +314,7 @@ export function changesOf(before: ScheduleDraft, after: ScheduleDraft): DraftCha
     const said = [added > 0 ? `${added} added` : "", removed > 0 ? `${removed} removed` : ""].filter(Boolean);
     add(label, "", said.join(", "));
   }
+  add("Volume shadow copy", onOff(before.fsSnapshot), onOff(after.fsSnapshot));
   add("Snapshots", before.retains ? "by the rules" : "all kept", after.retains ? "by the rules" : "all kept");
   for (const [field, label, say] of TEXTS) {
     if (RULES.has(field) && !after.retains) continue;

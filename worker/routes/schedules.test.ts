@@ -73,7 +73,14 @@ const record = (...facts: JobFact[]) =>
 
 test("an added schedule is due, pushed and audited, and comes back as it was given", async () => {
   const retention = { keep: { daily: 7, within: "30d" }, when: "after_backup" };
-  const given = hourly({ excludes: ["*.tmp"], tags: ["a"], retention, limits: { uploadKiBs: 512 }, spreadMinutes: 30 });
+  const given = hourly({
+    excludes: ["*.tmp"],
+    tags: ["a"],
+    fsSnapshot: false,
+    retention,
+    limits: { uploadKiBs: 512 },
+    spreadMinutes: 30,
+  });
   const { status, json } = await add(given);
   expect(status).toBe(201);
   expect(json).toMatchObject({ ...given, catchUp: "once", version: 1, late: false, hasHooks: false });

@@ -16,6 +16,7 @@ export function columnsOf(input: ScheduleInput) {
     excludes: JSON.stringify(input.kind === "backup" ? input.excludes : []),
     tags: JSON.stringify(input.kind === "backup" ? input.tags : []),
     retention: input.kind === "backup" && input.retention !== null ? JSON.stringify(input.retention) : null,
+    fsSnapshot: input.kind === "backup" && input.fsSnapshot === false ? 0 : 1,
     readData: input.kind === "check" ? JSON.stringify(input.readData) : null,
   };
 }

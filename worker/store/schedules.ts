@@ -32,6 +32,7 @@ export function scheduleOfRow(row: ScheduleRow): ScheduleInput {
         paths: JSON.parse(row.paths) as string[],
         excludes: JSON.parse(row.excludes) as string[],
         tags: JSON.parse(row.tags) as string[],
+        ...(row.fsSnapshot === 1 ? {} : { fsSnapshot: false }),
         retention: row.retention === null ? null : (JSON.parse(row.retention) as Retention),
       };
     case "check":

@@ -180,6 +180,7 @@ export const schedules = sqliteTable("schedules", {
   limits: text().notNull().default("{}"),
   retention: text(),
   readData: text("read_data"),
+  fsSnapshot: integer("fs_snapshot").notNull().default(1),
   hooks: text(),
   hooksVersion: integer("hooks_version").notNull().default(0),
   firesAt: integer("fires_at"),

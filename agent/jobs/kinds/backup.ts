@@ -23,7 +23,8 @@ export async function backUp(spec: BackupSpec, session: ResticSession, host: Job
       makePrivateDirectory(host.runDirectory);
       writeFileAtomically(excludeFile, excludeFileText(spec.excludes));
     }
-    const argv = backupArgv(spec, { hostname: host.hostname, excludeFile });
+    const shadowCopies = host.platform.os === "windows";
+    const argv = backupArgv(spec, { hostname: host.hostname, excludeFile, shadowCopies });
     // Should the repository be missing, that is no trouble when it is to be made.
     const first = await tryBackUp(argv, session, host, spec.createRepository);
     if (!spec.createRepository || first?.verdict.failure?.code !== "repository.missing") {

@@ -230,7 +230,7 @@ export function ScheduleEditor(props: {
       <div class="stack">
         <${KindCard} form=${fields} isNew=${isNew} repositories=${detail.repositories} policy=${detail.policy} />
         <${WhenCard} form=${fields} />
-        ${draft.kind === "backup" ? html`<${WhatCard} form=${fields} policy=${detail.policy} />` : null}
+        ${draft.kind === "backup" ? html`<${WhatCard} form=${fields} policy=${detail.policy} windows=${detail.os === "windows"} />` : null}
         ${draft.kind === "check" ? html`<${ReadCard} form=${fields} />` : null}
         ${draft.kind === "forget" || draft.kind === "prune" ? html`<${CareCard} detail=${detail} draft=${draft} />` : null}
         ${

@@ -1,6 +1,5 @@
 import { asc, eq, inArray, sql } from "drizzle-orm";
 import { fillTemplate, safeHostname } from "../../core/enrollment/address-template.ts";
-import { ownNames } from "../../core/enrollment/own-name.ts";
 import type { RandomBytes } from "../../core/ids.ts";
 import type { EnrollmentJoin } from "../../protocol/fleet-token.ts";
 import type { Database } from "../bindings.ts";
@@ -33,6 +32,8 @@ export async function findFleetPlaces(
     db.select({ name: enrollmentJoins.hostName }).from(enrollmentJoins).where(eq(enrollmentJoins.tokenId, token.id)),
   ]);
   const taken = [...named, ...joined].map(({ name }) => name);
+  // Loaded when first needed, as the letters that look alike are (pending-hosts.ts).
+  const { ownNames } = await import("../../core/enrollment/own-name.ts");
   const places = ownNames(hostname, safeHostname(hostname), taken, CANDIDATES).map(({ name, safeName }) => ({
     name,
     address: fillTemplate(token.address, safeName),
